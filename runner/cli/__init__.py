@@ -1,0 +1,1 @@
+"""Command line to settings to ``trio.run`` to exit status."""

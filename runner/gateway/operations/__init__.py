@@ -1,0 +1,1 @@
+"""One S3 operation a file, named as the API names it."""

@@ -1,0 +1,1 @@
+"""What the machine gives: settings, log, digests, processes. Knows no S3, no commits, no pipelines."""

@@ -1,0 +1,1 @@
+"""One job's life: datums, environment, attempts, finalize. Knows no HTTP."""

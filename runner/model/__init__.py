@@ -1,0 +1,1 @@
+"""Words of the product: pure values, no input or output, standard library only."""

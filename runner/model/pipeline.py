@@ -1,0 +1,144 @@
+"""A pipeline in our words: what a spec says, after its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+OUTPUT_BUCKET = "out"
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret that the transform asks for: a file below *mount_path*, a variable *env_var*, or both."""
+
+    name: str
+    key: str = ""
+    mount_path: str = ""
+    env_var: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """The user's code.
+
+    Attributes:
+        cmd: Argument vector; no shell.
+        stdin: Lines for its standard input, joined with a newline and one at the end; None: /dev/null.
+        err_cmd: Run after each failed attempt; empty: none.
+        err_stdin: As *stdin*.
+        env: Variables of the spec.
+        secrets: What it asks for.
+        accept_return_code: Further statuses that count as success; 0 always does.
+        user: ``user[:group]`` or ``uid[:gid]``; empty: the runner's own.
+        working_dir: Empty: the runner's own.
+        image: The container image that the spec names.
+    """
+
+    cmd: tuple[str, ...]
+    stdin: tuple[str, ...] | None = None
+    err_cmd: tuple[str, ...] = ()
+    err_stdin: tuple[str, ...] | None = None
+    env: Mapping[str, str] = field(default=_EMPTY)
+    secrets: tuple[Secret, ...] = ()
+    accept_return_code: frozenset[int] = frozenset()
+    user: str = ""
+    working_dir: str = ""
+    image: str = ""
+
+
+class CompositeKind(StrEnum):
+    """How a composite input combines its children."""
+
+    CROSS = "cross"
+    UNION = "union"
+    JOIN = "join"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True)
+class PfsInput:
+    """A branch of a repo as input; with *s3* it is the bucket *name*."""
+
+    name: str
+    project: str
+    repo: str
+    branch: str
+    glob: str
+    s3: bool = False
+    lazy: bool = False
+    empty_files: bool = False
+    join_on: str = ""
+    outer_join: bool = False
+    group_by: str = ""
+    reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CronInput:
+    """A clock as input."""
+
+    name: str
+    project: str
+    repo: str
+    spec: str
+    overwrite: bool = False
+    start: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeInput:
+    """Several inputs, in the order of their names."""
+
+    kind: CompositeKind
+    children: tuple[Input, ...]
+
+
+Input = PfsInput | CronInput | CompositeInput
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One pipeline.
+
+    Attributes:
+        input: None only for what is refused later (a spout).
+        datum_tries: Attempts for each datum, at least 1.
+        datum_timeout_seconds: For the user code of one attempt; None: no limit.
+        job_timeout_seconds: From RUNNING on; None: no limit.
+        spec: The effective spec, camelCase, as JSON values.
+        digest: BLAKE2b-256 hex of the canonical JSON of *spec*.
+    """
+
+    project: str
+    name: str
+    transform: Transform
+    input: Input | None
+    s3_out: bool = False
+    output_branch: str = "master"
+    description: str = ""
+    datum_tries: int = 3
+    datum_timeout_seconds: float | None = None
+    job_timeout_seconds: float | None = None
+    reprocess_spec: str = "until_success"
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+    def leaves(self) -> Iterator[PfsInput | CronInput]:
+        """Yield every pfs and cron input, depth first."""
+        pending: list[Input] = [self.input] if self.input else []
+        while pending:
+            node = pending.pop(0)
+            if isinstance(node, CompositeInput):
+                pending[:0] = node.children
+            else:
+                yield node
+
+    def s3_inputs(self) -> tuple[PfsInput, ...]:
+        """Return the inputs that appear as buckets."""
+        return tuple(leaf for leaf in self.leaves() if isinstance(leaf, PfsInput) and leaf.s3)

@@ -1,0 +1,1 @@
+"""Pachyderm pipeline specs into model words. Knows no store."""

@@ -1,0 +1,1 @@
+"""The versioned store. Knows no HTTP, no processes."""

@@ -1,0 +1,1 @@
+"""Immutable bytes named by digest."""
