@@ -10,12 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 KEY_MAX_BYTES = 1024
 PART_NUMBER_MAX = 10_000
-
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class ChecksumAlgorithm(StrEnum):
@@ -54,8 +51,8 @@ class Attributes:
         metadata: User metadata by lower-case name without ``x-amz-meta-``.
     """
 
-    headers: Mapping[str, str] = field(default=_EMPTY)
-    metadata: Mapping[str, str] = field(default=_EMPTY)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

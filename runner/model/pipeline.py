@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 OUTPUT_BUCKET = "out"
-
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class Transform:
     stdin: tuple[str, ...] | None = None
     err_cmd: tuple[str, ...] = ()
     err_stdin: tuple[str, ...] | None = None
-    env: Mapping[str, str] = field(default=_EMPTY)
+    env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[Secret, ...] = ()
     accept_return_code: frozenset[int] = frozenset()
     user: str = ""

@@ -1,0 +1,52 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.model import address
+from runner.model.address import Address
+
+names = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
+paths = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(
+    lambda path: not path.startswith("/")
+)
+
+
+@given(names, names, st.integers(0, 5), paths)
+def test_an_address_that_is_printed_reads_back_the_same(repo, revision, back, path):
+    written = Address("default", repo, revision, back, path)
+    assert address.parse(str(written)) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("labresults", Address("p", "labresults")),
+        ("labresults@master", Address("p", "labresults", "master")),
+        ("labresults@master^", Address("p", "labresults", "master", 1)),
+        ("labresults@master^^", Address("p", "labresults", "master", 2)),
+        ("labresults@master^3~2", Address("p", "labresults", "master", 5)),
+        ("labresults@master:/a/b", Address("p", "labresults", "master", 0, "a/b")),
+        ("labresults@master:a:b@c", Address("p", "labresults", "master", 0, "a:b@c")),
+        ("labresults:/", Address("p", "labresults", "", 0, "")),
+    ],
+)
+def test_every_form_of_an_address_is_read(text, expected):
+    assert address.parse(text, project="p") == expected
+
+
+@pytest.mark.parametrize("text", ["", "@master", "a b", "repo@", "repo@a/b", "repo@^", "répo", "repo@m@n"])
+def test_what_is_no_address_is_refused_with_the_forms_that_are(text):
+    with pytest.raises(address.InvalidAddress) as refused:
+        address.parse(text)
+    assert "repo@branch" in refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a b", "a/b", "ü", "deadbeef0123", "0" * 32])
+def test_a_name_that_would_be_read_as_something_else_is_refused(name):
+    with pytest.raises(address.InvalidName):
+        address.check_name("branch", name)
+
+
+@pytest.mark.parametrize("name", ["master", "A-b_9", "deadbeef", "0123456789abcdefg"])
+def test_other_names_are_allowed(name):
+    assert address.check_name("branch", name) == name
