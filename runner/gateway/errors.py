@@ -145,8 +145,8 @@ class S3Error(Exception):
         self,
         code: str,
         message: str = "",
-        *,
         status: int | None = None,
+        *,
         headers: Mapping[str, str] = _NONE,
         details: Mapping[str, str] = _NONE,
     ) -> None:
