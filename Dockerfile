@@ -5,13 +5,12 @@ ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY conf/requirements.lock conf/
-# The lock also holds the tools of development; pip takes from it what the wheel asks for.
 COPY pyproject.toml README.md LICENSE ./
 COPY conf conf
 COPY runner runner
 RUN python -m venv /opt/runner \
- && /opt/runner/bin/pip install --no-cache-dir --constraint conf/requirements.lock . \
+ && /opt/runner/bin/pip install --no-cache-dir --require-hashes -r conf/runner.lock \
+ && /opt/runner/bin/pip install --no-cache-dir --no-deps . \
  && /opt/runner/bin/pip uninstall --yes pip
 
 FROM ${BASE} AS runner
