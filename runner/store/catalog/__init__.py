@@ -1,1 +1,1 @@
-"""Tables and statements of the catalog."""
+"""The catalog: what the store knows beside bytes, in one database."""

@@ -1,0 +1,369 @@
+"""The catalog's tables, one per word. Keys are bytes; times are microseconds since 1970 UTC.
+
+Small rows lie in WITHOUT ROWID tables, in the order of their keys. Digests, sizes and ETags stand in the entries
+themselves, so that listing, HEAD and comparison join nothing. Numbers of states stand in `codes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import BLOB, INTEGER, REAL, TEXT, Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from runner.store.catalog.codes import JOB_TERMINAL_FROM, LayerState
+
+metadata = sa.MetaData()
+
+_CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False, "sqlite_strict": True}
+_NUMBERED: dict[str, Any] = {"sqlite_autoincrement": True, "sqlite_strict": True}
+
+
+def _some(name: str, kind: type[Any]) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+def _number(name: str = "id") -> Column[int]:
+    return Column(name, INTEGER, primary_key=True)
+
+
+meta = Table("meta", metadata, Column("name", TEXT, primary_key=True), _some("value", TEXT), **_CLUSTERED)
+
+# Bytes.
+
+blob = Table(  # immutable bytes, named by their BLAKE3
+    "blob",
+    metadata,
+    _number(),
+    Column("digest", BLOB, nullable=False, unique=True),
+    _some("size", INTEGER),
+    _some("place", INTEGER),
+    Column("pack", INTEGER),
+    Column("off", INTEGER),  # in a pack: of the bytes, after the frame's header
+    Column("name", TEXT),  # of an own file
+    _some("epoch", INTEGER),
+    **_NUMBERED,
+)
+_packed = blob.c.pack.is_not(None)
+Index("blob_pack", blob.c.pack, sqlite_where=_packed, postgresql_where=_packed)
+
+manifest = Table(  # content of several extents
+    "manifest",
+    metadata,
+    _number(),
+    _some("digest", BLOB),
+    _some("size", INTEGER),
+    _some("epoch", INTEGER),
+    **_NUMBERED,
+)
+
+extent = Table(
+    "extent",
+    metadata,
+    _some("manifest", INTEGER),
+    _some("n", INTEGER),
+    _some("blob", INTEGER),
+    _some("off", INTEGER),
+    _some("len", INTEGER),
+    PrimaryKeyConstraint("manifest", "n"),
+    **_CLUSTERED,
+)
+
+manifest_part = Table(  # what S3 tells of the parts of a multipart object
+    "manifest_part",
+    metadata,
+    _some("manifest", INTEGER),
+    _some("n", INTEGER),
+    _some("size", INTEGER),
+    _some("etag", TEXT),
+    Column("checksum", TEXT),
+    PrimaryKeyConstraint("manifest", "n"),
+    **_CLUSTERED,
+)
+
+# Names and history.
+
+project = Table(
+    "project",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    _some("description", TEXT),
+    _some("created_us", INTEGER),
+    **_CLUSTERED,
+)
+
+repo = Table(
+    "repo",
+    metadata,
+    _number(),
+    _some("project", TEXT),
+    _some("name", TEXT),
+    _some("description", TEXT),
+    _some("created_us", INTEGER),
+    UniqueConstraint("project", "name"),
+    **_NUMBERED,
+)
+
+branch = Table(
+    "branch",
+    metadata,
+    _some("repo", INTEGER),
+    _some("name", TEXT),
+    Column("head", INTEGER),
+    _some("gen", INTEGER),  # moved by compare-and-swap
+    Column("open_layer", INTEGER),
+    _some("created_us", INTEGER),
+    PrimaryKeyConstraint("repo", "name"),
+    **_CLUSTERED,
+)
+
+commit = Table(
+    "commits",
+    metadata,
+    _number(),  # narrow, so that parent, base and heads are; ids are unique within a repo only
+    _some("repo", INTEGER),
+    _some("uuid", TEXT),
+    _some("branch", TEXT),
+    Column("parent", INTEGER),  # history
+    Column("base", INTEGER),  # content below its own layers; NULL: starts empty
+    _some("layers", TEXT),  # its own, newest first, a JSON array
+    _some("read_set", TEXT),  # layers that a read merges, newest first; derived, may be replaced
+    _some("state", INTEGER),
+    _some("origin", INTEGER),
+    _some("digest", BLOB),
+    _some("objects", INTEGER),
+    _some("bytes", INTEGER),
+    _some("started_us", INTEGER),
+    Column("finished_us", INTEGER),
+    _some("description", TEXT),
+    _some("error", TEXT),
+    UniqueConstraint("repo", "uuid"),
+    **_NUMBERED,
+)
+Index("commits_parent", commit.c.parent)
+Index("commits_base", commit.c.base)
+Index("commits_uuid", commit.c.uuid)
+
+provenance = Table(
+    "provenance", metadata, Column("commit_id", INTEGER, primary_key=True), _some("record", BLOB), sqlite_strict=True
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    _some("owner", TEXT),
+    _some("commit_id", INTEGER),
+    _some("until_us", INTEGER),
+    PrimaryKeyConstraint("owner", "commit_id"),
+    **_CLUSTERED,
+)
+
+# Content.
+
+layer = Table(
+    "layer",
+    metadata,
+    _number(),
+    _some("kind", INTEGER),
+    _some("state", INTEGER),
+    Column("job", INTEGER),  # whose `out` it belongs to
+    Column("rows", INTEGER),
+    Column("tombstones", INTEGER),
+    Column("bytes", INTEGER),
+    Column("min_key", BLOB),
+    Column("max_key", BLOB),
+    **_NUMBERED,
+)
+_unsettled = layer.c.state != int(LayerState.SEALED)
+Index("layer_unsettled", layer.c.state, sqlite_where=_unsettled, postgresql_where=_unsettled)
+
+entry = Table(
+    "entry",
+    metadata,
+    _some("layer", INTEGER),
+    _some("key", BLOB),
+    _some("kind", INTEGER),
+    Column("content", INTEGER),  # a blob's or a manifest's number
+    Column("digest", BLOB),
+    Column("size", INTEGER),
+    Column("etag", TEXT),
+    Column("modified_us", INTEGER),
+    Column("meta", BLOB),
+    PrimaryKeyConstraint("layer", "key"),
+    **_CLUSTERED,
+)
+
+run = Table(  # a merge of the layers of the base chain (bottom, top]; bottom NULL: down to the root
+    "run",
+    metadata,
+    Column("layer", INTEGER, primary_key=True),
+    _some("top", INTEGER),
+    Column("bottom", INTEGER),
+    sqlite_strict=True,
+)
+
+# Uploads.
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    _some("layer", INTEGER),  # where the object will appear
+    _some("key", BLOB),
+    _some("meta", BLOB),
+    Column("algorithm", TEXT),
+    _some("checksum_type", TEXT),
+    _some("created_us", INTEGER),
+    Column("completed", BLOB),  # which parts made it an object, so that the same request has the same answer
+    **_CLUSTERED,
+)
+Index("upload_key", upload.c.layer, upload.c.key, upload.c.id)
+
+part = Table(
+    "part",
+    metadata,
+    _some("upload", TEXT),
+    _some("n", INTEGER),
+    _some("kind", INTEGER),
+    _some("content", INTEGER),
+    _some("digest", BLOB),
+    _some("size", INTEGER),
+    _some("etag", TEXT),
+    Column("checksum", TEXT),
+    _some("modified_us", INTEGER),
+    PrimaryKeyConstraint("upload", "n"),
+    **_CLUSTERED,
+)
+
+# Pipelines and jobs.
+
+pipeline = Table(
+    "pipeline",
+    metadata,
+    _number(),
+    _some("project", TEXT),
+    _some("name", TEXT),
+    _some("created_us", INTEGER),
+    UniqueConstraint("project", "name"),
+    **_NUMBERED,
+)
+
+pipeline_version = Table(
+    "pipeline_version",
+    metadata,
+    _some("pipeline", INTEGER),
+    _some("version", INTEGER),
+    _some("digest", TEXT),
+    _some("spec", BLOB),
+    _some("created_us", INTEGER),
+    PrimaryKeyConstraint("pipeline", "version"),
+    sqlite_strict=True,
+)
+
+job = Table(
+    "job",
+    metadata,
+    _number(),
+    _some("pipeline", INTEGER),
+    _some("uuid", TEXT),
+    _some("version", INTEGER),
+    _some("state", INTEGER),
+    _some("output_repo", INTEGER),
+    _some("output_branch", TEXT),
+    _some("reason", TEXT),
+    Column("status", INTEGER),
+    _some("restarts", INTEGER),
+    _some("created_us", INTEGER),
+    Column("started_us", INTEGER),
+    Column("finished_us", INTEGER),
+    Column("commit_id", INTEGER),  # published, or quarantined
+    Column("draft", BLOB),  # the record as known at the seal, with which a crash is settled
+    _some("data_total", INTEGER),
+    _some("data_processed", INTEGER),
+    _some("data_skipped", INTEGER),
+    _some("data_failed", INTEGER),
+    _some("data_recovered", INTEGER),
+    _some("read_bytes", INTEGER),
+    _some("written_bytes", INTEGER),
+    UniqueConstraint("pipeline", "uuid"),
+    **_NUMBERED,
+)
+Index("job_uuid", job.c.uuid)
+_unfinished = job.c.state < JOB_TERMINAL_FROM
+Index("job_unfinished", job.c.state, sqlite_where=_unfinished, postgresql_where=_unfinished)
+
+job_input = Table(
+    "job_input",
+    metadata,
+    _some("job", INTEGER),
+    _some("n", INTEGER),
+    _some("name", TEXT),
+    _some("project", TEXT),
+    _some("repo", TEXT),
+    _some("branch", TEXT),
+    _some("uuid", TEXT),
+    _some("s3", INTEGER),
+    PrimaryKeyConstraint("job", "n"),
+    **_CLUSTERED,
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    _some("job", INTEGER),
+    _some("datum", TEXT),
+    _some("number", INTEGER),
+    _some("n", INTEGER),  # order of the attempts of a job: its layer's place in the stack
+    _some("layer", INTEGER),
+    _some("kept", INTEGER),
+    _some("started_us", INTEGER),
+    Column("finished_us", INTEGER),
+    Column("exit_status", INTEGER),
+    Column("exit_signal", INTEGER),
+    Column("user_seconds", REAL),
+    Column("system_seconds", REAL),
+    Column("max_rss_bytes", INTEGER),
+    _some("reason", TEXT),
+    _some("objects", INTEGER),
+    _some("bytes", INTEGER),
+    PrimaryKeyConstraint("job", "datum", "number"),
+    **_CLUSTERED,
+)
+
+stack = Table(  # a job's `out`, bottom to top
+    "stack",
+    metadata,
+    _some("job", INTEGER),
+    _some("n", INTEGER),
+    _some("layer", INTEGER),
+    PrimaryKeyConstraint("job", "n"),
+    **_CLUSTERED,
+)
+
+log_chunk = Table(
+    "log_chunk",
+    metadata,
+    _some("job", INTEGER),
+    _some("first_line", INTEGER),
+    _some("lines", INTEGER),
+    _some("text", BLOB),
+    PrimaryKeyConstraint("job", "first_line"),
+    sqlite_strict=True,
+)
+
+observed = Table(
+    "observed",
+    metadata,
+    _some("job", INTEGER),
+    _some("input", TEXT),
+    _some("key", BLOB),
+    _some("op", TEXT),
+    _some("detail", BLOB),  # the ETag of an object, the delimiter of a listing
+    _some("ranges", TEXT),
+    Column("reached", BLOB),
+    _some("count", INTEGER),
+    _some("first_us", INTEGER),
+    _some("last_us", INTEGER),
+    PrimaryKeyConstraint("job", "input", "key", "op", "detail"),
+    **_CLUSTERED,
+)
