@@ -1,0 +1,244 @@
+"""Blobs in a folder of a local disk.
+
+::
+
+    packs/<id, 16 hex digits>.pack    small blobs, see `frames`
+    files/<2 hex>/<digest>-<nonce>    large blobs; fanned out by the first digits of the digest
+    incoming/<nonce>                  large blobs that are being written, locked by their writer
+
+All files are read-only from their creation on. This is the only place where an `OSError` is met.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from runner.store.blobs import BlobDamaged, BlobMissing, Frame, Payload, Place
+from runner.store.blobs.frames import FRAME_HEAD_BYTES, PACK_HEAD, parse_frame_head
+from runner.store.blobs.packs import PACK_MAX_BYTES, PackWriter, pack_path
+from runner.store.blobs.system import OS, System, refusals, sync_folder, write_all
+
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux only
+_SURE_BYTES = 64 * 1024
+"""Where the kernel cannot tell whether a read would wait, this much is read at once all the same."""
+_SYNC_EVERY_BYTES = 64 * 1024 * 1024
+"""A draft is synced so often while it grows: its end then waits for little, and other writers are not held up."""
+
+
+class LocalBlobs:
+    """Packs and files below one folder; several processes may use it at once."""
+
+    def __init__(self, folder: Path, *, pack_max_bytes: int = PACK_MAX_BYTES, system: System = OS) -> None:
+        """Make the folders that are missing and clear drafts whose writers are gone."""
+        self._folder = folder
+        self._system = system
+        with refusals(folder):
+            for name in ("packs", "files", "incoming"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            sync_folder(system, folder)
+            _clear_abandoned(folder / "incoming")
+        self._writer = PackWriter(folder / "packs", max_bytes=pack_max_bytes, system=system)
+
+    def append(self, payloads: Sequence[Payload]) -> Sequence[Place]:
+        """As `Blobs.append`."""
+        return self._writer.append(payloads)
+
+    def create(self) -> LocalDraft:
+        """As `Blobs.create`."""
+        with refusals(self._folder):
+            return LocalDraft(self._folder, self._system)
+
+    def open(self, place: Place) -> LocalOpened:
+        """As `Blobs.open`."""
+        path = self._path(place)
+        with refusals(self._folder):
+            try:
+                return LocalOpened(self._system.open(path, os.O_RDONLY | os.O_CLOEXEC, 0), place, path, self._system)
+            except FileNotFoundError as exc:
+                raise BlobMissing(f"stored bytes are gone: {path}", hint="runner store check tells the damage") from exc
+
+    def packs(self) -> Iterator[int]:
+        """As `Blobs.packs`."""
+        with refusals(self._folder):
+            for path in sorted((self._folder / "packs").glob("*.pack")):
+                with suppress(ValueError):
+                    yield int(path.stem, 16)
+
+    def frames(self, pack: int) -> Iterator[Frame]:
+        """As `Blobs.frames`."""
+        opened = self.open(Place(pack=pack))
+        try:
+            end = opened.size()
+            at = len(PACK_HEAD)
+            if end < at or opened.read(0, at) != PACK_HEAD:
+                return
+            while at + FRAME_HEAD_BYTES <= end:
+                head = parse_frame_head(opened.read(at, FRAME_HEAD_BYTES))
+                at += FRAME_HEAD_BYTES
+                if head is None or at + head[1] > end:
+                    return
+                digest, size = head
+                yield Frame(at, size, digest)
+                at += size
+        finally:
+            opened.close()
+
+    def files(self) -> Iterator[tuple[str, int]]:
+        """As `Blobs.files`."""
+        with refusals(self._folder):
+            for shelf in sorted((self._folder / "files").iterdir()):
+                with os.scandir(shelf) as entries:
+                    yield from sorted((entry.name, entry.stat().st_size) for entry in entries)
+
+    def delete(self, place: Place) -> None:
+        """As `Blobs.delete`."""
+        with refusals(self._folder):
+            self._path(place).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """As `Blobs.close`."""
+        self._writer.close()
+
+    def _path(self, place: Place) -> Path:
+        if place.pack is not None:
+            return pack_path(self._folder / "packs", place.pack)
+        assert place.name is not None  # noqa: S101  # the other half of a place
+        return self._folder / "files" / place.name[:2] / place.name
+
+
+class LocalDraft:
+    """A file in ``incoming``, locked while its writer lives."""
+
+    def __init__(self, folder: Path, system: System) -> None:
+        self._folder = folder
+        self._system = system
+        self._nonce, self._path, self._fd = _begin_incoming(folder / "incoming", system)
+        self._unsynced = 0
+
+    def write(self, data: bytes) -> None:
+        """As `Draft.write`."""
+        fd = self._open_fd()
+        with refusals(self._folder):
+            write_all(self._system, fd, [data])
+            self._unsynced += len(data)
+            if self._unsynced >= _SYNC_EVERY_BYTES:
+                self._system.fdatasync(fd)
+                self._unsynced = 0
+
+    def publish(self, digest: bytes) -> Place:
+        """As `Draft.publish`."""
+        fd = self._open_fd()
+        name = f"{digest.hex()}-{self._nonce}"
+        shelf = self._folder / "files" / name[:2]
+        with refusals(self._folder):
+            self._system.fsync(fd)
+            if not shelf.is_dir():
+                shelf.mkdir(exist_ok=True)
+                sync_folder(self._system, shelf.parent)
+            self._system.rename(self._path, shelf / name)
+            sync_folder(self._system, shelf)
+        self._close()
+        return Place(name=name)
+
+    def discard(self) -> None:
+        """As `Draft.discard`."""
+        if self._fd is not None:
+            with refusals(self._folder):
+                try:
+                    self._path.unlink(missing_ok=True)
+                finally:
+                    self._close()
+
+    def _open_fd(self) -> int:
+        assert self._fd is not None, "the draft has ended"  # noqa: S101  # our own mistake
+        return self._fd
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+
+class LocalOpened:
+    """A file descriptor of a pack or of a file of its own."""
+
+    def __init__(self, fd: int, place: Place, path: Path, system: System) -> None:
+        self._fd: int | None = fd
+        self._offset = place.offset
+        self._path = path
+        self._system = system
+
+    def read_nowait(self, first: int, size: int) -> bytes | None:
+        """As `Opened.read_nowait`: what the kernel holds in memory (``RWF_NOWAIT``, preadv2(2))."""
+        fd = self._open_fd()
+        if _NOWAIT:
+            buffer = bytearray(size)
+            try:
+                got = self._system.preadv(fd, [memoryview(buffer)], self._offset + first, _NOWAIT)
+            except BlockingIOError:
+                return None
+            except OSError as exc:
+                if exc.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
+                    return None  # the read that may wait tells the error
+            else:
+                return bytes(buffer) if got == size else None
+        return self.read(first, size) if size <= _SURE_BYTES else None
+
+    def read(self, first: int, size: int) -> bytes:
+        """As `Opened.read`."""
+        fd = self._open_fd()
+        data = b""
+        with refusals(self._path):
+            while len(data) < size:
+                piece = self._system.pread(fd, size - len(data), self._offset + first + len(data))
+                if not piece:
+                    raise BlobDamaged(f"stored bytes are cut short: {self._path}", hint="runner store check tells more")
+                data = data + piece if data else piece
+        return data
+
+    def size(self) -> int:
+        """Return the size of the whole container in bytes."""
+        with refusals(self._path):
+            return os.fstat(self._open_fd()).st_size
+
+    def close(self) -> None:
+        """As `Opened.close`."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _open_fd(self) -> int:
+        assert self._fd is not None, "the blob is closed"  # noqa: S101  # our own mistake
+        return self._fd
+
+
+def _begin_incoming(incoming: Path, system: System) -> tuple[str, Path, int | None]:
+    """Return nonce, path and locked descriptor of a new draft."""
+    while True:
+        nonce = secrets.token_hex(8)
+        path = incoming / nonce
+        fd = system.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            return nonce, path, fd
+        os.close(fd)  # a store that was just being opened took it for abandoned before we had the lock
+
+
+def _clear_abandoned(incoming: Path) -> None:
+    """Remove drafts that no live process holds a lock on."""
+    for path in incoming.iterdir():
+        with suppress(FileNotFoundError):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            except BlockingIOError:
+                pass  # its writer lives
+            finally:
+                os.close(fd)
