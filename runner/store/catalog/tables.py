@@ -61,11 +61,11 @@ extent = Table(
     "extent",
     metadata,
     _some("manifest", INTEGER),
-    _some("n", INTEGER),
+    _some("start", INTEGER),  # in the content, so that a range finds its extents by seeking
     _some("blob", INTEGER),
     _some("off", INTEGER),
-    _some("len", INTEGER),
-    PrimaryKeyConstraint("manifest", "n"),
+    _some("len", INTEGER),  # at least 1
+    PrimaryKeyConstraint("manifest", "start"),
     **_CLUSTERED,
 )
 
