@@ -131,6 +131,7 @@ commit = Table(
     _some("state", INTEGER),
     _some("origin", INTEGER),
     _some("digest", BLOB),
+    _some("content_sum", BLOB),  # from which the digest is taken, and that of the next commit computed
     _some("objects", INTEGER),
     _some("bytes", INTEGER),
     _some("started_us", INTEGER),
@@ -188,7 +189,8 @@ entry = Table(
     Column("size", INTEGER),
     Column("etag", TEXT),
     Column("modified_us", INTEGER),
-    Column("meta", BLOB),
+    Column("meta", BLOB),  # content headers and user metadata in canonical form; NULL: none
+    Column("checksum", TEXT),
     PrimaryKeyConstraint("layer", "key"),
     **_CLUSTERED,
 )
@@ -210,7 +212,7 @@ upload = Table(
     Column("id", TEXT, primary_key=True),
     _some("layer", INTEGER),  # where the object will appear
     _some("key", BLOB),
-    _some("meta", BLOB),
+    Column("meta", BLOB),
     Column("algorithm", TEXT),
     _some("checksum_type", TEXT),
     _some("created_us", INTEGER),

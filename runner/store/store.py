@@ -1,0 +1,42 @@
+"""An open store: the owner of its parts, without logic of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.store.blobs import Blobs
+from runner.store.catalog.engine import Catalog
+from runner.store.objects import Objects
+from runner.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """What can be chosen of a store.
+
+    Attributes:
+        allow_network_folder: Open it although its folder lies on a network or FUSE file system, where locks and
+            shared memory may not work.
+    """
+
+    allow_network_folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store.
+
+    Attributes:
+        catalog: Reads, on the loop's thread.
+        writer: All writes.
+        blobs: Bytes by place.
+        objects: Bytes in and out.
+    """
+
+    folder: Path
+    settings: StoreSettings
+    catalog: Catalog
+    writer: Writer
+    blobs: Blobs
+    objects: Objects

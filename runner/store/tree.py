@@ -1,0 +1,206 @@
+"""What a stack of layers holds: look one key up, list a page, walk everything.
+
+A *read set* is a sequence of layers, newest first; of a key the newest row counts, and a tombstone hides what lies
+below. Keys are bytes and compare as bytes. Work is proportional to what is returned, not to what is passed over:
+one buffered cursor per layer in a heap, each sought again only when it lies before the target of a jump.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cache
+
+import trio
+
+from runner.model.entry import Entry
+from runner.store.catalog.codes import EntryKind
+from runner.store.entries import COLUMNS, Row, entry_of
+from runner.store.view import Page
+
+ReadSet = Sequence[int]
+
+SEEKS_PER_TURN = 200
+"""After so many look-ups the loop is handed back; one costs some 6 us."""
+STEPS_PER_PAGE = 20_000
+"""A page ends, shorter than asked for, after so many rows: also among nothing but tombstones."""
+_FETCH_MAX = 256
+_WALK_STEPS = 256
+
+_SEEK = f"SELECT {COLUMNS} FROM entry WHERE layer = ? AND key >= ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
+_SEEK_BELOW = f"SELECT {COLUMNS} FROM entry WHERE layer = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
+
+
+def successor(key: bytes) -> bytes:
+    """Return the smallest key above *key*."""
+    return key + b"\x00"
+
+
+def prefix_end(prefix: bytes) -> bytes | None:
+    """Return the smallest key above all keys that begin with *prefix*; None: there is none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes((stem[-1] + 1,)) if stem else None
+
+
+def common_prefix(key: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
+    """Return what *key* is rolled up into: up to the first *delimiter* after *prefix*; None: it stands alone."""
+    at = key.find(delimiter, len(prefix)) if delimiter else -1
+    return None if at < 0 else key[: at + len(delimiter)]
+
+
+@cache
+def _point(layers: int) -> str:
+    """Return the look-up over so many layers: one text for each number of them, so that it stays prepared."""
+    values = ", ".join(f"({rank}, ?)" for rank in range(layers))
+    return (  # constants and counted marks
+        f"WITH candidate(rank, layer) AS (VALUES {values}) SELECT {COLUMNS} FROM candidate "  # noqa: S608
+        "CROSS JOIN entry USING (layer) WHERE key = ? ORDER BY rank LIMIT 1"
+    )
+
+
+def find(db: sqlite3.Connection, layers: ReadSet, key: bytes) -> Row | None:
+    """Look *key* up; None when it is absent or deleted."""
+    if not layers:
+        return None
+    found = db.execute(_point(len(layers)), (*layers, key)).fetchone()
+    return None if found is None or found[1] == EntryKind.TOMBSTONE else Row._make(found)
+
+
+class Merge:
+    """A position in the merged layers. Holds no cursor of the database, so it may be kept across an await."""
+
+    def __init__(self, db: sqlite3.Connection, layers: ReadSet, start: bytes, end: bytes | None) -> None:
+        self._heap: list[tuple[bytes, int, _Cursor]] = []
+        self.seeks = 0
+        for rank, layer in enumerate(layers):
+            self._place(_Cursor(db, layer, end), rank, start)
+
+    def jump(self, start: bytes) -> None:
+        """Go on at the first key that is not below *start*."""
+        while self._heap and self._heap[0][0] < start:
+            _, rank, cursor = heapq.heappop(self._heap)
+            self._place(cursor, rank, start)
+
+    def step(self) -> Row | None:
+        """Return the newest row of the next key, tombstones too, and go past that key; None: the end."""
+        if not self._heap:
+            return None
+        key, rank, cursor = self._heap[0]
+        row = cursor.row
+        while self._heap and self._heap[0][0] == key:
+            _, rank, cursor = self._heap[0]
+            if cursor.advance():
+                heapq.heapreplace(self._heap, (cursor.row.key, rank, cursor))
+            else:
+                heapq.heappop(self._heap)
+        return row
+
+    def _place(self, cursor: _Cursor, rank: int, start: bytes) -> None:
+        self.seeks += 1
+        if cursor.seek(start):
+            heapq.heappush(self._heap, (cursor.row.key, rank, cursor))
+
+
+class _Cursor:
+    """One layer: fetches one row after a jump, then four times more each time."""
+
+    __slots__ = ("_buffer", "_db", "_end", "_layer", "_size", "row")
+
+    row: Row
+
+    def __init__(self, db: sqlite3.Connection, layer: int, end: bytes | None) -> None:
+        self._db = db
+        self._layer = layer
+        self._end = end
+        self._size = 1
+        self._buffer: Iterator[Row] = iter(())
+
+    def seek(self, start: bytes) -> bool:
+        for row in self._buffer:
+            if row.key >= start:
+                self.row = row
+                return True
+        self._size = 1
+        return self._fetch(start)
+
+    def advance(self) -> bool:
+        row = next(self._buffer, None)
+        if row is None:
+            self._size = min(self._size * 4, _FETCH_MAX)
+            return self._fetch(successor(self.row.key))
+        self.row = row
+        return True
+
+    def _fetch(self, start: bytes) -> bool:
+        if self._end is None:
+            rows = self._db.execute(_SEEK, (self._layer, start, self._size)).fetchall()
+        else:
+            rows = self._db.execute(_SEEK_BELOW, (self._layer, start, self._end, self._size)).fetchall()
+        self._buffer = map(Row._make, rows)
+        row = next(self._buffer, None)
+        if row is None:
+            return False
+        self.row = row
+        return True
+
+
+async def list_page(
+    db: sqlite3.Connection, layers: ReadSet, prefix: bytes, delimiter: bytes, after: bytes, *, limit: int
+) -> Page:
+    """List a page, as `runner.store.view.Bucket.list` promises; hands the loop back now and then."""
+    if limit <= 0:
+        return Page((), None)
+    merge = Merge(db, layers, _start(prefix, delimiter, after), prefix_end(prefix))
+    items: list[Entry | bytes] = []
+    last = after
+    turn = steps = 0
+    while (row := merge.step()) is not None:
+        steps += 1
+        if merge.seeks - turn > SEEKS_PER_TURN:
+            turn = merge.seeks
+            await trio.lowlevel.checkpoint()
+        rolled = common_prefix(row.key, prefix, delimiter)
+        if row.kind != EntryKind.TOMBSTONE:
+            if len(items) == limit:
+                return Page(items, last)
+            items.append(entry_of(row) if rolled is None else rolled)
+            last = row.key if rolled is None else rolled
+            if rolled is not None:
+                end = prefix_end(rolled)
+                if end is None:
+                    break
+                merge.jump(end)
+        elif steps >= STEPS_PER_PAGE and rolled != row.key:  # such a key would pass its whole prefix over
+            return Page(items, row.key)
+    return Page(items, None)
+
+
+def _start(prefix: bytes, delimiter: bytes, after: bytes) -> bytes:
+    """Return the first key that may be listed."""
+    if not after:
+        return prefix
+    if after.startswith(prefix) and common_prefix(after, prefix, delimiter) == after:
+        return max(prefix, prefix_end(after) or after + b"\xff" * 8)
+    return max(prefix, successor(after))
+
+
+async def walk(
+    db: sqlite3.Connection, layers: ReadSet, prefix: bytes = b"", *, tombstones: bool = False
+) -> AsyncIterator[Row]:
+    """Yield every row under *prefix* in the order of keys; hands the loop back now and then.
+
+    Args:
+        db: The catalog.
+        layers: The read set.
+        prefix: Of the keys.
+        tombstones: Whether to yield them too.
+    """
+    merge = Merge(db, layers, prefix, prefix_end(prefix))
+    steps = 0
+    while (row := merge.step()) is not None:
+        steps += 1
+        if steps % _WALK_STEPS == 0:
+            await trio.lowlevel.checkpoint()
+        if tombstones or row.kind != EntryKind.TOMBSTONE:
+            yield row
