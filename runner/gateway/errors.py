@@ -56,6 +56,7 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "InvalidBucketName": (400, "The specified bucket is not valid."),
         "InvalidChunkSizeError": (400, "Only the last chunk is allowed to have a size less than 8192 bytes."),
         "InvalidDigest": (400, "The Content-MD5 or checksum value that you specified is not valid."),
+        "InvalidLocationConstraint": (400, "The specified location constraint is not valid."),
         "InvalidPart": (
             400,
             "One or more of the specified parts could not be found, or the entity tag did not match.",

@@ -1,0 +1,34 @@
+"""What a request is about: its bucket and key, where the route promised that it has them."""
+
+from __future__ import annotations
+
+from runner.gateway.errors import S3Error
+from runner.gateway.request import Request
+from runner.model.entry import KEY_MAX_BYTES
+from runner.store.view import Bucket
+
+
+def bucket_name(request: Request) -> str:
+    """Return the name of the bucket that the request is about."""
+    assert request.bucket is not None  # noqa: S101  # the route is one of a bucket
+    return request.bucket
+
+
+async def bucket_of(request: Request) -> Bucket:
+    """Look up the bucket that the request is about."""
+    return await request.view.get_bucket(bucket_name(request))
+
+
+def key_of(request: Request) -> bytes:
+    """Return the key that the request is about.
+
+    Raises:
+        S3Error: KeyTooLongError: above 1,024 bytes.
+    """
+    assert request.key is not None  # noqa: S101  # the route is one of an object
+    if len(request.key) > KEY_MAX_BYTES:
+        raise S3Error(
+            "KeyTooLongError",
+            details={"Size": str(len(request.key)), "MaxSizeAllowed": str(KEY_MAX_BYTES)},
+        )
+    return request.key
