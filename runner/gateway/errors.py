@@ -71,6 +71,10 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "InvalidTag": (400, "The tag provided was not a valid tag."),
         "InvalidURI": (400, "The specified URI couldn't be parsed."),
         "KeyTooLongError": (400, "Your key is too long."),
+        "MalformedTrailerError": (
+            400,
+            "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+        ),
         "MalformedXML": (
             400,
             "The XML that you provided was not well formed or did not validate against our published schema.",
@@ -86,6 +90,7 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "NoSuchCORSConfiguration": (404, "The CORS configuration does not exist."),
         "NoSuchKey": (404, "The specified key does not exist."),
         "NoSuchLifecycleConfiguration": (404, "The lifecycle configuration does not exist."),
+        "NoSuchPublicAccessBlockConfiguration": (404, "The public access block configuration was not found."),
         "NoSuchTagSet": (404, "The TagSet does not exist."),
         "NoSuchUpload": (
             404,
