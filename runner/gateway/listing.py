@@ -56,15 +56,24 @@ def limit_of(query: Mapping[str, str], name: str = "max-keys", most: int = PAGE_
     """Return how many items the client wants at most; more than *most* count as *most*.
 
     Raises:
+        S3Error: InvalidArgument, as `number_of` has it.
+    """
+    return min(number_of(query, name, most), most)
+
+
+def number_of(parameters: Mapping[str, str], name: str, default: int) -> int:
+    """Return the number that a parameter gives; *default* where it is absent or empty.
+
+    Raises:
         S3Error: InvalidArgument: no integer, negative, or above 2,147,483,647.
     """
-    text = query.get(name, "")
+    text = parameters.get(name, "")
     if not text:
-        return most
+        return default
     value = int(text) if re.fullmatch("[0-9]{1,10}", text) else _INTEGER_MAX + 1
     if value > _INTEGER_MAX:
         raise invalid(name, text, f"Provided {name} not an integer or within integer range")
-    return min(value, most)
+    return value
 
 
 def token_for(position: bytes) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from runner.gateway.errors import S3Error
 from runner.gateway.request import Request
-from runner.model.entry import KEY_MAX_BYTES
 from runner.store.view import Bucket
 
 
@@ -20,15 +18,6 @@ async def bucket_of(request: Request) -> Bucket:
 
 
 def key_of(request: Request) -> bytes:
-    """Return the key that the request is about.
-
-    Raises:
-        S3Error: KeyTooLongError: above 1,024 bytes.
-    """
+    """Return the key that the request is about."""
     assert request.key is not None  # noqa: S101  # the route is one of an object
-    if len(request.key) > KEY_MAX_BYTES:
-        raise S3Error(
-            "KeyTooLongError",
-            details={"Size": str(len(request.key)), "MaxSizeAllowed": str(KEY_MAX_BYTES)},
-        )
     return request.key

@@ -1,0 +1,92 @@
+"""DeleteObjects: remove up to 1,000 objects, each with an answer of its own.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from runner.gateway import xml
+from runner.gateway.errors import S3Error, translate
+from runner.gateway.request import Request, Response
+from runner.gateway.responses import document
+from runner.gateway.target import bucket_of
+from runner.gateway.versions import check_version
+from runner.model.entry import KEY_MAX_BYTES
+from runner.model.errors import RunnerError
+from runner.store.view import Bucket
+
+BODY_MAX_BYTES = 8 * 1024 * 1024
+OBJECTS_MAX = 1000
+ELEMENTS_MAX = 10 * OBJECTS_MAX
+AT_ONCE = 100  # the store makes what waits together durable together
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One object as the client names it."""
+
+    key: str
+    version: str | None
+    is_conditional: bool
+
+
+async def run(request: Request) -> Response:
+    """Remove the objects in no particular order and answer in the order of the request."""
+    body = await request.body.read_all(BODY_MAX_BYTES)
+    root = xml.parse(body, "Delete", max_elements=ELEMENTS_MAX)
+    items = [_item(node) for node in xml.children(root, "Object")]
+    if not 1 <= len(items) <= OBJECTS_MAX:
+        raise S3Error("MalformedXML")
+    is_quiet = (xml.find_text(root, "Quiet") or "").strip().lower() == "true"
+    answers = await _delete_all(await bucket_of(request), items)
+    return document("DeleteResult", [_element(item, answers[item], is_quiet=is_quiet) for item in items])
+
+
+def _item(node: Any) -> _Item:
+    names = ("ETag", "LastModifiedTime", "Size")
+    return _Item(
+        key=xml.require_text(node, "Key"),
+        version=xml.find_text(node, "VersionId"),
+        is_conditional=any(xml.find_text(node, name) is not None for name in names),
+    )
+
+
+async def _delete_all(bucket: Bucket, items: list[_Item]) -> dict[_Item, S3Error | None]:
+    answers: dict[_Item, S3Error | None] = {}
+    pending = iter(dict.fromkeys(items))
+
+    async def work() -> None:
+        for item in pending:
+            answers[item] = await _delete(bucket, item)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(min(AT_ONCE, len(items))):
+            nursery.start_soon(work)
+    return answers
+
+
+async def _delete(bucket: Bucket, item: _Item) -> S3Error | None:
+    """Remove one object; what speaks against it is an answer, not the end of the request."""
+    key = item.key.encode()
+    if not 1 <= len(key) <= KEY_MAX_BYTES:
+        return S3Error("KeyTooLongError" if key else "MalformedXML")
+    if item.is_conditional:
+        return S3Error("NotImplemented")
+    try:
+        check_version(item.version or None)
+        await bucket.delete(key)
+    except (RunnerError, S3Error) as error:
+        return translate(error)
+    return None
+
+
+def _element(item: _Item, error: S3Error | None, *, is_quiet: bool) -> str:
+    key = xml.element("Key", item.key) + xml.optional("VersionId", item.version or None)
+    if error is not None:
+        return xml.group("Error", [key, xml.element("Code", error.code), xml.element("Message", error.message)])
+    return "" if is_quiet else xml.group("Deleted", [key])

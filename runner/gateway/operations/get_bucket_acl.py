@@ -1,0 +1,16 @@
+"""GetBucketAcl: the owner may do everything, nobody else anything.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAcl.html
+"""
+
+from __future__ import annotations
+
+from runner.gateway.acl import private_acl
+from runner.gateway.request import Request, Response
+from runner.gateway.target import bucket_of
+
+
+async def run(request: Request) -> Response:
+    """Answer with the one grant that every bucket has."""
+    await bucket_of(request)
+    return private_acl(request.options.owner)

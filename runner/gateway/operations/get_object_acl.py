@@ -1,0 +1,19 @@
+"""GetObjectAcl: the owner may do everything, nobody else anything.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html
+"""
+
+from __future__ import annotations
+
+from runner.gateway.acl import private_acl
+from runner.gateway.request import Request, Response
+from runner.gateway.target import bucket_of, key_of
+from runner.gateway.versions import check_version
+
+
+async def run(request: Request) -> Response:
+    """Answer with the one grant that every object has."""
+    bucket = await bucket_of(request)
+    check_version(request.query.get("versionId"))
+    await bucket.head(key_of(request))
+    return private_acl(request.options.owner)

@@ -1,0 +1,22 @@
+"""PutObject: store one object.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+"""
+
+from __future__ import annotations
+
+from runner.gateway import attributes
+from runner.gateway.conditions import write_condition
+from runner.gateway.request import Request, Response
+from runner.gateway.responses import checksum_headers
+from runner.gateway.target import bucket_of, key_of
+
+
+async def run(request: Request) -> Response:
+    """Store the body once it turned out to be what the client announced."""
+    attributes.refuse_unserved(request.headers)
+    bucket = await bucket_of(request)
+    entry = await bucket.put(
+        key_of(request), request.body, attributes.from_headers(request.headers), write_condition(request.headers)
+    )
+    return Response(200, {"ETag": f'"{entry.etag}"', **checksum_headers(entry.checksum)})
