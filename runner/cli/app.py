@@ -1,0 +1,105 @@
+"""The command ``runner``: its nouns, and how every command begins and ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from runner import __version__
+from runner.cli import report
+from runner.cli.lazy import Lazy, LazyGroup
+from runner.cli.options import Options, global_options
+
+_RUN = "Run"
+_DATA = "Data"
+_JOBS = "Jobs"
+_HOUSE = "House"
+
+COMMANDS = {
+    "run": Lazy("runner.cli.run:run", _RUN, "Run one job of a spec to its end."),
+    "spec": Lazy("runner.cli.spec:spec", _RUN, "Check a spec, show what it means."),
+    "schema": Lazy("runner.cli.schema:schema", _RUN, "Print the JSON Schema of a spec or a document."),
+    "repo": Lazy("runner.cli.repo:repo", _DATA, "Create, list, inspect and delete repos."),
+    "branch": Lazy("runner.cli.branch:branch", _DATA, "Create, list, inspect and delete branches."),
+    "commit": Lazy("runner.cli.commit:commit", _DATA, "List, inspect and compare commits."),
+    "file": Lazy("runner.cli.file:file", _DATA, "Put, get, list, show and delete objects."),
+    "job": Lazy("runner.cli.job:job", _JOBS, "List, inspect and follow jobs."),
+    "datum": Lazy("runner.cli.datum:datum", _JOBS, "List and inspect the datums of a job."),
+    "provenance": Lazy("runner.cli.provenance:provenance", _JOBS, "Show where a commit is from."),
+    "project": Lazy("runner.cli.project:project", _HOUSE, "List projects."),
+    "store": Lazy("runner.cli.store:store", _HOUSE, "Check the store."),
+    "config": Lazy("runner.cli.config:config", _HOUSE, "Show every setting, its value and its origin."),
+    "completion": Lazy("runner.cli.completion:completion", _HOUSE, "Print a shell's completion script."),
+}
+
+_HELP = """Run unchanged S3 programs as versioned, traceable pipeline jobs.
+
+Each input repo is a read-only bucket pinned to one commit, `out` a bucket that becomes one commit.
+"""
+
+
+root = LazyGroup(
+    "runner",
+    table=COMMANDS,
+    help=_HELP,
+    params=global_options(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+root = click.version_option(__version__, "-V", "--version", message="runner %(version)s")(root)
+
+
+def execute(argv: Sequence[str]) -> int:
+    """Run one command and return the exit status; whatever goes wrong is said in a sentence on stderr."""
+    options = Options()
+    try:
+        result = root.main(list(argv), prog_name="runner", standalone_mode=False, obj=options)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return report.USAGE
+    except click.ClickException as error:
+        return _end(_usage(error))
+    except BrokenPipeError:
+        return _closed_pipe()
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 -- the outermost border
+        return _fail(error, options)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.ClickException) -> report.Verdict:
+    """Word a usage error as all others: lower case, no full stop, then where to read more."""
+    sentence = error.format_message().rstrip(".")
+    sentence = sentence[:1].lower() + sentence[1:]
+    context = getattr(error, "ctx", None)
+    hint = f"{context.command_path} --help says more" if context else ""
+    return report.Verdict(report.USAGE, sentence, hint)
+
+
+def _fail(error: BaseException, options: Options) -> int:
+    verdict = report.judge(KeyboardInterrupt() if isinstance(error, click.Abort) else error)
+    if verdict.status == report.BUG:
+        if options.verbose:
+            import traceback
+
+            traceback.print_exception(error)
+        verdict = verdict._replace(hint="" if options.verbose else report.keep_traceback(error))
+    return _end(verdict)
+
+
+def _end(verdict: report.Verdict) -> int:
+    try:
+        report.say(verdict)
+    except BrokenPipeError:
+        _closed_pipe()
+    report.leave_last_words(verdict.sentence)
+    return verdict.status
+
+
+def _closed_pipe() -> int:
+    """The reader of our output has gone, as ``head`` does: end as if the signal had been let through."""
+    # Python flushes stdout once more at its exit, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + 13
