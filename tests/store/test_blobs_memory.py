@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from runner.store.blobs.memory import MemoryBlobs
+from tests.store.contract_blobs import BackendContract
+
+
+class TestMemory(BackendContract):
+    @pytest.fixture
+    def blobs(self):
+        return MemoryBlobs()
