@@ -1,0 +1,227 @@
+"""Runs one command to its end: fed, heard, stoppable, and with nothing left of it afterwards."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import trio
+
+from runner.host.child import Child, LauncherDied
+from runner.host.lines import LineSplitter
+from runner.host.redact import Redactor
+from runner.host.signals import Stop
+from runner.model.job import ProcessExit
+
+if TYPE_CHECKING:
+    from runner.host.launch import Plan
+
+_RECEIVE_BYTES = 64 * 1024
+_DRAIN_SECONDS = 1.0  # for a pipe that somebody holds though nothing of the command is left
+_BURIAL_SECONDS = 10.0  # the launcher gives itself half of that
+
+OnLines = Callable[[str, Sequence[str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What the machine permits: namespaces for process ids and mounts, and whether a user namespace is needed."""
+
+    namespaces: bool = False
+    user_namespace: bool = False
+
+
+NO_ISOLATION = Isolation()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whom a command runs as."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command and the world that it finds.
+
+    Attributes:
+        argv: No shell; the first is looked up in the PATH of *environment*.
+        environment: The whole of it.
+        stdin: What it reads; None: /dev/null.
+        working_dir: Empty: the runner's own.
+        user: None: the runner's own.
+        mounts: Pairs of source and target folder, where *isolation* has namespaces.
+        limits: Soft and hard limit by number of the `resource` module.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    stdin: bytes | None = None
+    working_dir: str = ""
+    user: User | None = None
+    isolation: Isolation = NO_ISOLATION
+    mounts: tuple[tuple[str, str], ...] = ()
+    limits: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and the names of processes that it left behind and that were killed."""
+
+    exit: ProcessExit
+    leftovers: tuple[str, ...]
+
+
+async def run_process(
+    command: Command,
+    on_lines: OnLines,
+    *,
+    redactor: Redactor,
+    grace_seconds: float,
+    stop: Stop | None = None,
+) -> Ended:
+    """Run *command* until it ends, and end all that it started.
+
+    Args:
+        command: What to run.
+        on_lines: Awaited with ``stdout`` or ``stderr`` and some lines; a command that writes faster is held up.
+        redactor: Takes secrets out of the lines.
+        grace_seconds: Between SIGTERM to the command's process group and SIGKILL to everything.
+        stop: Asked once: SIGTERM, and SIGKILL after the grace; asked again: SIGKILL at once.
+
+    Returns:
+        The exit of the command itself, whatever its leftovers did.
+
+    Raises:
+        CouldNotStart: (Invalid) nothing ran.
+        LauncherDied: (Unavailable) something killed the launcher, and with it the command.
+        Whatever *on_lines* raises, in a group.
+
+    Cancellation: as *stop*, shielded for the grace.
+    """
+    stop = stop or Stop()
+    child = Child(has_stdin=command.stdin is not None)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_hear, child, on_lines, redactor)
+            try:
+                await child.start(_plan(command))
+                nursery.start_soon(child.feed, command.stdin or b"")
+                await _first(child.exited, stop.asked)
+            finally:
+                with trio.move_on_after(grace_seconds + _BURIAL_SECONDS, shield=True):
+                    await _end(child, grace_seconds, stop)
+                nursery.cancel_scope.cancel()  # of what is left only `_hear` goes on, for a moment
+    finally:
+        with trio.CancelScope(shield=True):
+            await child.aclose()
+    if child.failure is not None:
+        raise child.failure
+    if child.exit is None:
+        raise LauncherDied("the launcher was killed, and with it the command")
+    return Ended(child.exit, child.leftovers)
+
+
+async def find_isolation() -> Isolation:
+    """Try the namespaces in a child that does nothing else, and return what the machine permits."""
+    if sys.platform != "linux":
+        return NO_ISOLATION
+    wanted = Isolation(namespaces=True, user_namespace=os.geteuid() != 0)
+    child = Child(has_stdin=False)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(child.listen)
+            await child.start(_plan(Command((), {}, isolation=wanted)))
+            await child.gone.wait()
+    finally:
+        with trio.CancelScope(shield=True):
+            await child.aclose()
+    return NO_ISOLATION if child.failure else wanted
+
+
+def _plan(command: Command) -> Plan:
+    user = command.user
+    return {
+        "argv": list(command.argv),
+        "environment": dict(command.environment),
+        "working_dir": command.working_dir,
+        "user": (user.uid, user.gid, list(user.groups)) if user else None,
+        "namespaces": command.isolation.namespaces,
+        "user_namespace": command.isolation.user_namespace,
+        "mounts": list(command.mounts),
+        "limits": [(number, soft, hard) for number, (soft, hard) in command.limits.items()],
+    }
+
+
+async def _end(child: Child, grace_seconds: float, stop: Stop) -> None:
+    """See the command and everything below it dead, politely first."""
+    if not child.exited.is_set():
+        await child.signal(signal.SIGTERM)
+        with trio.move_on_after(grace_seconds):
+            await _first(child.exited, stop.again)
+        await child.signal(signal.SIGKILL)
+    await child.gone.wait()
+
+
+async def _hear(child: Child, on_lines: OnLines, redactor: Redactor) -> None:
+    """Take reports and output to their end, also while a cancelled command is given its grace."""
+    with trio.CancelScope(shield=True):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(child.listen)
+            for name, stream in (("stdout", child.stdout), ("stderr", child.stderr)):
+                nursery.start_soon(_pump, name, stream, child.gone, on_lines, redactor)
+
+
+async def _pump(
+    name: str, stream: trio.abc.ReceiveStream, gone: trio.Event, on_lines: OnLines, redactor: Redactor
+) -> None:
+    """Pass lines on until the end of *stream*, or until it is quiet though nobody of ours holds it any more."""
+    splitter = LineSplitter(redactor)
+    async with trio.open_nursery() as nursery:
+        limit = _Limit()
+        nursery.start_soon(limit.begin_after, gone)
+        while data := await limit.receive(stream):
+            if lines := splitter.feed(data):
+                await on_lines(name, lines)
+        nursery.cancel_scope.cancel()
+    if lines := splitter.close():
+        await on_lines(name, lines)
+
+
+class _Limit:
+    """A time limit for the next bytes that begins with an event; it cuts the wait for bytes, never their delivery."""
+
+    def __init__(self) -> None:
+        self._scope = trio.CancelScope()
+        self._deadline = math.inf
+
+    async def begin_after(self, event: trio.Event) -> None:
+        await event.wait()
+        self._deadline = trio.current_time() + _DRAIN_SECONDS
+        self._scope.deadline = self._deadline
+
+    async def receive(self, stream: trio.abc.ReceiveStream) -> bytes | bytearray:
+        self._scope = trio.CancelScope(deadline=self._deadline)
+        with self._scope:
+            return await stream.receive_some(_RECEIVE_BYTES)
+        return b""
+
+
+async def _first(*events: trio.Event) -> None:
+    """Wait for whichever comes first."""
+    async with trio.open_nursery() as nursery:
+        for event in events:
+
+            async def wait(event: trio.Event = event) -> None:
+                await event.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(wait)
