@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from runner.gateway.errors import S3Error
 from runner.gateway.options import GatewayOptions
+from runner.model.entry import ChecksumAlgorithm
 from runner.store.view import Content, View
 
 
@@ -81,6 +82,9 @@ class Body(Content, Protocol):
             S3Error: MaxMessageLengthExceeded, above *limit_bytes*; and whatever iteration raises.
         """
 
+    def compute(self, algorithm: ChecksumAlgorithm) -> None:
+        """Let `checksum` be of *algorithm* when the client announced none; before the first piece."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -124,12 +128,14 @@ class Response:
         headers: By name, any case; Content-Length, Date and x-amz-request-id are added on the way out.
         body: Bytes, or an iterator over pieces of 256 to 512 KiB, which then needs *length*.
         length: Bytes of *body*; for HEAD, those that GET would send. None: those of *body*.
+        code: The S3 error code; empty when it went well.
     """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | AsyncIterator[bytes] = b""
     length: int | None = None
+    code: str = ""
 
 
 Operation = Callable[[Request], Awaitable[Response]]
