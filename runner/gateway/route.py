@@ -6,7 +6,7 @@ object. One that S3 knows and this gateway does not is refused, never taken for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -147,6 +147,18 @@ _COPIES = MappingProxyType(
     }
 )
 _LIST_V2 = Route("ListObjectsV2", list_objects_v2.run)
+
+ROUTES: Sequence[Route] = (
+    *(
+        route
+        for table in (_BUCKET, _OBJECT, {"": _SERVICE})
+        for methods in table.values()
+        for route in methods.values()
+    ),
+    *_COPIES.values(),
+    _LIST_V2,
+)
+"""Every operation that is served."""
 
 
 def find_route(method: str, bucket: str | None, key: bytes | None, query: Query, headers: Mapping[str, str]) -> Route:

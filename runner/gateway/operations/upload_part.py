@@ -26,6 +26,8 @@ async def run(request: Request) -> Response:
             f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm.lower()}, "
             f"actual checksum Type: {announced[0].lower()}",
         )
+    if upload.algorithm:
+        request.body.compute(upload.algorithm)
     part = await bucket.put_part(upload, number, request.body)
     known = Checksum(upload.algorithm, part.checksum) if upload.algorithm and part.checksum else request.body.checksum
     headers = checksum_headers(known)
