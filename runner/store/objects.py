@@ -60,10 +60,7 @@ class Objects:
         """
         intake = _Intake(self._blobs)
         try:
-            async for piece in pieces:
-                intake.add(piece)
-                if intake.is_batch:
-                    await trio.to_thread.run_sync(intake.write)
+            await _take_in(pieces, intake)
             if intake.is_small:
                 payload, md5 = intake.take_small()
                 return await self._name_small(payload, md5, name)
@@ -203,6 +200,18 @@ class _Intake:
         self._blake3.update(data)
         self._md5.update(data)
         return data
+
+
+async def _take_in(pieces: AsyncIterable[bytes], intake: _Intake) -> None:
+    iterator = aiter(pieces)
+    try:
+        async for piece in iterator:
+            intake.add(piece)
+            if intake.is_batch:
+                await trio.to_thread.run_sync(intake.write)
+    finally:
+        if isinstance(iterator, AsyncGenerator):  # it does not learn otherwise that nobody asks for more
+            await iterator.aclose()
 
 
 def _compare(whole: digests.Digest, extent: Extent) -> None:
