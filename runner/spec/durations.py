@@ -17,10 +17,10 @@ _UNITS = {
     "ms": Decimal("1e-3"),
     "us": Decimal("1e-6"),
     "µs": Decimal("1e-6"),  # U+00B5, micro sign
-    "μs": Decimal("1e-6"),  # noqa: RUF001 - U+03BC, Greek mu, which Go takes too
+    "μs": Decimal("1e-6"),  # U+03BC, Greek mu, which Go takes too
     "ns": Decimal("1e-9"),
 }
-_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(h|ms|m|us|µs|μs|ns|s)")  # noqa: RUF001 - both of Go's spellings
+_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(h|ms|m|us|µs|μs|ns|s)")
 _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 _LONGEST_TEXT = 64
 _LONGEST_SECONDS = 315_576_000_000  # ten thousand years, protobuf's own bound

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 from pydantic.fields import FieldInfo
 
+from runner.spec.scalars import OneOf
+
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -90,7 +92,7 @@ class FieldFate:
 
     Attributes:
         name: Its JSON name.
-        type: For people: ``string``, ``list of integer``, ``mapping``.
+        kind: For people: ``string``, ``list of integer``, ``mapping``.
         doc: What it means, one line.
         note: The warning of a noted field, the way out of a refused one.
         message: The model of its value, or of its members; None for scalars.
@@ -99,7 +101,7 @@ class FieldFate:
     """
 
     name: str
-    type: str
+    kind: str
     fate: Fate
     doc: str
     note: str
@@ -119,9 +121,7 @@ def walk(message: type[Message], path: str = "") -> Iterator[tuple[str, FieldFat
     yield from _walk(message, path, (message,))
 
 
-def _walk(
-    message: type[Message], path: str, above: tuple[type[Message], ...]
-) -> Iterator[tuple[str, FieldFate]]:
+def _walk(message: type[Message], path: str, above: tuple[type[Message], ...]) -> Iterator[tuple[str, FieldFate]]:
     for field in fields_of(message):
         here = f"{path}.{field.name}" if path else field.name
         yield (f"{here}[]" if field.is_list and field.message else here), field
@@ -142,7 +142,7 @@ def _describe(name: str, info: FieldInfo) -> FieldFate:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     return FieldFate(
         name=name,
-        type=f"list of {word}" if is_list else f"mapping to {word}" if is_map else word,
+        kind=f"list of {word}" if is_list else f"mapping to {word}" if is_map else word,
         fate=Fate(str(extra["x-fate"])),
         doc=info.description or "",
         note=str(extra.get("x-note", "")),
@@ -153,7 +153,7 @@ def _describe(name: str, info: FieldInfo) -> FieldFate:
 
 
 def _word(kind: Any) -> str:
-    if get_origin(kind) is not None and (named := [m for m in get_args(kind)[1:] if isinstance(m, str)]):
-        return named[0]
-    base = get_args(kind)[0] if get_origin(kind) is not None else kind
-    return _WORDS.get(base, "string")
+    """Return a scalar's type for people: what its annotation says in words, else its Python type's name."""
+    base, *rest = get_args(kind) or (kind,)
+    said = (str(part) for part in rest if isinstance(part, (str, OneOf)))
+    return next(said, _WORDS.get(base, "string"))

@@ -36,7 +36,7 @@ def check_forms(node: Node, merged: dict[str, Any], report: Report) -> PipelineS
 def _problem(top: Cursor, error: ErrorDetails) -> Problem:
     steps = tuple(step for step in error["loc"] if step != "[key]")
     found = top.follow(steps)
-    if found.node.value is None or isinstance(error["input"], type(None)):
+    if found.node.value is None or error["input"] is None:
         found = _null_member(found, steps)
     context = error.get("ctx", {})
     wanted = str(context.get("wanted", _WANTED.get(error["type"], error["msg"])))

@@ -229,7 +229,8 @@ class _Translator:
     def _class(self) -> None:
         start = self._at
         self._at += 1
-        negated, members = False, []
+        negated = False
+        members: list[str] = []
         while self._at < len(self._text):
             char = self._text[self._at]
             if char == "]":

@@ -51,8 +51,8 @@ def _check_node(node: Cursor, report: Report) -> None:
         message = f"{node.path} is {kinds[0].written} and {kinds[1].written} at once; an input has one kind"
         example = [{kind.written: "…"} for kind in kinds]
         lacking(report, kinds[1], message, write=spell(report, "cross", example), alternative="drop one of them")
-    for kind in kinds:
-        _check_kind(kind, report)
+    for given in kinds:
+        _check_kind(given, report)
 
 
 def _check_kind(kind: Cursor, report: Report) -> None:
@@ -113,7 +113,7 @@ def _check_places(pfs: Cursor, report: Report) -> None:
 def _check_s3(pfs: Cursor, report: Report) -> None:
     """I5 to I7: a bucket is a whole commit, never pipes or empty files."""
     glob, name = pfs.get("glob"), name_of(pfs)
-    folder = f'drop {spell(report, "s3", value=True)} to get one datum per match under /pfs/{name}'
+    folder = f"drop {spell(report, 's3', value=True)} to get one datum per match under /pfs/{name}"
     if glob is None or pfs.is_blank("glob"):
         message = f"{pfs.path} has no glob; an S3 input takes the whole repo"
         lacking(report, pfs, message, write=spell(report, "glob", "/"))

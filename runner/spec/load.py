@@ -38,6 +38,11 @@ _INT = re.compile(r"0|-?[1-9][0-9]*")
 _INT_OF_YAML = re.compile(r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)")
 _FLOAT = re.compile(r"-?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_CONSTANTS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
 _SCHEMA_KEY = "$schema"
 
 
@@ -151,7 +156,9 @@ class _Builder:
 
     def _key(self, node: Node, event: ScalarEvent | None) -> tuple[str, Place]:
         if event is not None and event.value == "<<" and event.style is None:
-            self._report.add_broken(Problem(node.place, "", "merge keys (<<) are not read", "write the fields out", width=2))
+            self._report.add_broken(
+                Problem(node.place, "", "merge keys (<<) are not read", "write the fields out", width=2)
+            )
         elif not isinstance(node.value, str):
             message = f"the key {shown(node.plain())} is not a string"
             self._report.add_broken(Problem(node.place, "", message, write="put it in quotes", width=node.width))
@@ -184,14 +191,14 @@ class _Builder:
         return value
 
     def _plain_scalar(self, event: ScalarEvent, text: str) -> Scalar:
-        if text in ("~", "null", "Null", "NULL", ""):
-            return None
-        if text in ("true", "True", "TRUE", "false", "False", "FALSE"):
-            return text.lower() == "true"
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
         if _INT.fullmatch(text):
             return self._integer(event, text)
         if _INT_OF_YAML.fullmatch(text):
-            self._complain(event, f"{text} is no plain decimal integer", f"{shown(text)} if it is text, else in decimal")
+            self._complain(
+                event, f"{text} is no plain decimal integer", f"{shown(text)} if it is text, else in decimal"
+            )
             return text
         if _FLOAT.fullmatch(text):
             return self._float(event, text)
@@ -224,7 +231,7 @@ class _Builder:
             self._complain(event, "the text holds half of a surrogate pair", "the whole character")
             return ""
 
-    def _check_collection_tag(self, event: NodeEvent) -> None:
+    def _check_collection_tag(self, event: MappingStartEvent | SequenceStartEvent) -> None:
         if _short_tag(event) not in (None, "map", "seq"):
             self._complain(event, f"the tag {event.tag} is not read", "drop the tag")
 

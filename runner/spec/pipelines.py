@@ -48,6 +48,7 @@ def load_pipelines(path: Path, *, project: str = DEFAULT_PROJECT) -> Sequence[Lo
     """Return the pipelines of the JSON or YAML file *path*, in file order; at least one.
 
     Args:
+        path: At most 512 KiB of UTF-8.
         project: Of pipelines that name none.
 
     Raises:

@@ -207,7 +207,10 @@ def _output_branch_is_a_name(top: Cursor, report: Report) -> None:
 
 def _pod_strings_are_patches(top: Cursor, report: Report) -> None:
     """B: podSpec is a JSON object, podPatch a list of RFC 6902 operations."""
-    for name, wanted in (("podSpec", "a JSON object"), ("podPatch", "a JSON list of operations, each with op and path")):
+    for name, wanted in (
+        ("podSpec", "a JSON object"),
+        ("podPatch", "a JSON list of operations, each with op and path"),
+    ):
         found = top.get(name)
         if found is None or not top.text(name):
             continue

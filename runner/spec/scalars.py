@@ -11,11 +11,13 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from runner.spec.durations import InvalidDuration, format_duration, parse_duration
 
@@ -33,7 +35,7 @@ def _integer(low: int, high: int) -> Callable[[Any], Any]:
         number = value
         if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _DECIMAL.fullmatch(value):
             number = int(value)
-        elif isinstance(value, float) and math.isfinite(value) and value == int(value):
+        if isinstance(value, float) and value.is_integer():
             number = int(value)
         if isinstance(number, bool) or not isinstance(number, int):
             raise _wrong("a whole number", "3")
@@ -95,18 +97,28 @@ def _text(value: Any) -> str:
     return value
 
 
-def enum(*names: str) -> Any:
-    """Return the type of an enum whose values are numbered from 0 in the order of *names*."""
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """An enum's names, numbered from 0 in their order; as part of an annotation."""
 
-    def check(value: Any) -> str:
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
-            return names[value]
-        if value not in names:
-            raise _wrong(f"one of {', '.join(names)}", json.dumps(names[-1]))
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.names)}"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"enum": [*self.names, *range(len(self.names))]}
+
+    def read(self, value: Any) -> str:
+        """Return the name of *value*, which is a name or a number."""
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(self.names):
+            return self.names[value]
+        if value not in self.names:
+            raise _wrong(str(self), json.dumps(self.names[-1]))
         return str(value)
-
-    schema = {"enum": [*names, *range(len(names))]}
-    return Annotated[str, BeforeValidator(check), WithJsonSchema(schema), f"one of {', '.join(names)}"]
 
 
 def _integer_schema(low: int, high: int) -> dict[str, Any]:

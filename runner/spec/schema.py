@@ -7,12 +7,14 @@ Source: https://github.com/pachyderm/pachyderm/blob/master/src/pps/pps.proto
 
 from __future__ import annotations
 
-from runner.spec.fates import Message, done, kubernetes, noted, refused
-from runner.spec.scalars import Duration, Int32, Int64, JsonText, Number, Text, Timestamp, Uint64, enum
+from typing import Annotated
 
-TolerationOperator = enum("EMPTY", "EXISTS", "EQUAL")
-TaintEffect = enum("ALL_EFFECTS", "NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE")
-FileFormatType = enum("UNKNOWN", "CSV", "JSON", "PARQUET")
+from runner.spec.fates import Message, done, kubernetes, noted, refused
+from runner.spec.scalars import Duration, Int32, Int64, JsonText, Number, OneOf, Text, Timestamp, Uint64
+
+TolerationOperator = Annotated[str, OneOf(("EMPTY", "EXISTS", "EQUAL"))]
+TaintEffect = Annotated[str, OneOf(("ALL_EFFECTS", "NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"))]
+FileFormatType = Annotated[str, OneOf(("UNKNOWN", "CSV", "JSON", "PARQUET"))]
 
 _OF_THE_REQUEST = "it belongs to a request, not to a spec, and has no effect"
 
