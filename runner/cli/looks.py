@@ -83,7 +83,7 @@ class Sign(NamedTuple):
         from rich.text import Text
 
         mark = self.glyph if look.unicode else f"{self.ascii:<2}"
-        return Text(f"{mark} {self.word}", style=self.style)
+        return Text.assemble((f"{mark} {self.word}", self.style))
 
 
 QUEUED = Sign("◌", ".", "queued", "dim")

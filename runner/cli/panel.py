@@ -69,7 +69,7 @@ class Scene:
 
 def frame(scene: Scene, look: Look) -> list[Text]:
     """Draw *scene* for a terminal of ``look.columns``."""
-    columns = (look.columns or WIDEST) - 1
+    columns = max((look.columns or WIDEST) - 1, 1)
     if columns < TINY:
         return [_cut(_head(scene, look), columns, look)]
     width = min(columns, WIDEST)
@@ -87,12 +87,12 @@ def _cut(line: Text, columns: int, look: Look) -> Text:
 def _head(scene: Scene, look: Look) -> Text:
     """Say state, pipeline and time in as little room as there is."""
     head = scene.sign.text(look)
-    return head.append(f"  {words.duration(scene.seconds)}  ", style="not bold").append(scene.pipeline, style="bold")
+    return head.append(f"  {words.ticking(scene.seconds)}  ").append(scene.pipeline, style="bold")
 
 
 def _status(scene: Scene, look: Look, width: int) -> Text:
     left = Text.assemble(scene.sign.text(look), "  ", (scene.pipeline, "bold"), " ", (words.short(scene.id), "dim"))
-    right = Text(words.duration(scene.seconds))
+    right = Text(words.ticking(scene.seconds))
     if width >= NARROW - 1:
         if scene.number:
             left.append(f"  try {scene.number} of {scene.tries}", style="dim")

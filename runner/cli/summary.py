@@ -31,10 +31,10 @@ def store_failed(pipeline: str, why: str, seconds: float, look: Look) -> list[Te
     sign = FAILED._replace(word="store")
     return [
         _head(sign, pipeline, "", f"after {words.duration(seconds)}", look),
-        _row("why", Text(words.visible(why)), Text(), look),
+        _line("why", words.visible(why)),
         _row("at", Text("the store"), Text("not the user code"), look),
         _row("kept", Text("try again; nothing was lost and no branch moved"), Text(), look),
-        _next("runner store check"),
+        _line("next", "runner store check"),
     ]
 
 
@@ -49,20 +49,20 @@ def _good(story: Story, look: Look) -> Iterator[Text]:
     else:
         yield _row("read", Text(_reads(story)), Text(_requests(story), style="dim"), look)
     yield _unread(story, look)
-    yield _next(next_command(story))
+    yield _line("next", next_command(story))
 
 
 def _bad(story: Story, look: Look) -> Iterator[Text]:
     job = story.job
     yield _head(sign_of(story), job.key.pipeline, job.key.id, f"after {words.duration(story.seconds)}", look)
-    yield _row("why", _why(story), Text(), look)
+    yield _line("why", _why(story))  # the cause may wrap, but is never cut
     if story.last_read is None:
         yield _row("at", Text("no object was read"), Text(), look)
     else:
         bucket, key = story.last_read
         yield _row("at", Text(f"{bucket}/{words.key(key)}"), Text("last object read", style="dim"), look)
-    yield _row("kept", Text(_kept(story)), Text(), look)
-    yield _next(next_command(story))
+    yield _kept(story, look)
+    yield _line("next", next_command(story))
 
 
 def sign_of(story: Story) -> Sign:
@@ -110,7 +110,7 @@ def _head(sign: Sign, name: str, id_: str, end: str, look: Look) -> Text:
 
 def _row(label: str, main: Text, aside: Text, look: Look) -> Text:
     """Write one labelled line; *aside* goes first when there is no room, then the end of *main*."""
-    line = Text.assemble("  ", (f"{label:<{_LABEL}}", "dim"), main)
+    line = _line(label, main)
     if aside.plain and (look.columns is None or line.cell_len + 2 + aside.cell_len < look.columns):
         line.append("  ").append_text(aside)
     if look.columns is not None:
@@ -118,8 +118,9 @@ def _row(label: str, main: Text, aside: Text, look: Look) -> Text:
     return line
 
 
-def _next(command: str) -> Text:
-    return Text.assemble("  ", (f"{'next':<{_LABEL}}", "dim"), command)
+def _line(label: str, main: Text | str) -> Text:
+    """Write one labelled line, whole."""
+    return Text.assemble("  ", (f"{label:<{_LABEL}}", "dim"), main)
 
 
 def _out(story: Story, look: Look) -> Text:
@@ -199,11 +200,11 @@ def _why(story: Story) -> Text:
     return why
 
 
-def _kept(story: Story) -> str:
-    job = story.job
+def _kept(story: Story, look: Look) -> Text:
+    """Say where the branch stands, and what of the job can still be looked at."""
+    job, held = story.job, story.quarantined
     stays = f"stays at {words.short(story.head)}" if story.head else "has no commit yet"
-    kept = f"{job.output_repo}@{job.output_branch} {stays}."
-    if story.quarantined is not None and story.quarantined.objects:
-        held = story.quarantined
-        return f"{kept}  {words.count(held.objects, 'object')} quarantined, {words.size(held.size_bytes)}"
-    return f"{kept}  Nothing was written"
+    aside = "nothing was written"
+    if held is not None and held.objects:
+        aside = f"{words.count(held.objects, 'object')} quarantined, {words.size(held.size_bytes)}"
+    return _row("kept", Text(f"{job.output_repo}@{job.output_branch} {stays}"), Text(aside, style="dim"), look)

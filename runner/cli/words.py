@@ -27,6 +27,11 @@ def duration(seconds: float) -> str:
     return tenths if len(tenths) == len("0.4s") else f"{whole}s"
 
 
+def ticking(seconds: float) -> str:
+    """Write a length of time that still grows: without tenths, which would only flicker."""
+    return duration(seconds) if seconds >= _MINUTE else f"{int(seconds)}s"
+
+
 def size(size_bytes: float) -> str:
     """Write a size in binary units with one decimal, as ``aws`` and ``pachctl`` do; bytes below 1 KiB whole."""
     if size_bytes < _KIB:
