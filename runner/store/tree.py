@@ -167,10 +167,7 @@ async def list_page(
             items.append(entry_of(row) if rolled is None else rolled)
             last = row.key if rolled is None else rolled
             if rolled is not None:
-                end = prefix_end(rolled)
-                if end is None:
-                    break
-                merge.jump(end)
+                merge.jump(_beyond(rolled))
         elif steps >= STEPS_PER_PAGE and rolled != row.key:  # such a key would pass its whole prefix over
             return Page(items, row.key)
     return Page(items, None)
@@ -181,8 +178,13 @@ def _start(prefix: bytes, delimiter: bytes, after: bytes) -> bytes:
     if not after:
         return prefix
     if after.startswith(prefix) and common_prefix(after, prefix, delimiter) == after:
-        return max(prefix, prefix_end(after) or after + b"\xff" * 8)
+        return max(prefix, _beyond(after))
     return max(prefix, successor(after))
+
+
+def _beyond(rolled: bytes) -> bytes:
+    """Return where the keys of a common prefix end; one without an end is in no key, since keys are UTF-8."""
+    return prefix_end(rolled) or successor(rolled)
 
 
 async def walk(

@@ -195,13 +195,8 @@ entry = Table(
     **_CLUSTERED,
 )
 
-run = Table(  # a merge of the layers of the base chain (bottom, top]; bottom NULL: down to the root
-    "run",
-    metadata,
-    Column("layer", INTEGER, primary_key=True),
-    _some("top", INTEGER),
-    Column("bottom", INTEGER),
-    sqlite_strict=True,
+run = Table(  # a merge of deltas, newest first, a JSON array
+    "run", metadata, Column("layer", INTEGER, primary_key=True), _some("covers", TEXT), sqlite_strict=True
 )
 
 # Uploads.

@@ -1,0 +1,66 @@
+"""Branches of a repo, as they are made, listed and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from runner.model.commit import Branch
+from runner.model.errors import Conflict
+from runner.model.ids import CommitId
+from runner.store import commits, refs, repos
+from runner.store.catalog import tables as t
+from runner.store.catalog.engine import Transaction
+from runner.store.store import Store
+from runner.store.times import from_us
+
+
+class BranchExists(Conflict):
+    """The branch is there already."""
+
+
+_SELECT = sa.select(t.branch, t.commit.c.uuid).outerjoin(t.commit, t.commit.c.id == t.branch.c.head)
+
+
+async def create(store: Store, project: str, repo: str, name: str, head: CommitId | None = None) -> Branch:
+    """Make a branch, empty or at a commit of the same repo.
+
+    Raises:
+        InvalidName, NoSuchRepo, BranchExists, NoSuchCommit.
+    """
+
+    def insert(tx: Transaction) -> Branch:
+        number = repos.require(tx.sql, project, repo)
+        if refs.find(tx.sql, number, name) is not None:
+            raise BranchExists(f"the branch {repo}@{name} exists already")
+        at = None if head is None else commits.require_id(tx.sql, number, head)
+        ref = refs.ensure(tx, number, name)
+        if at is not None:
+            refs.move(tx, ref, at)
+        return Branch(project, repo, name, head, from_us(tx.now_us))
+
+    return await store.writer.write(insert)
+
+
+async def list_branches(store: Store, project: str, repo: str) -> Sequence[Branch]:
+    """Return the branches of a repo by name; raises `NoSuchRepo`."""
+    number = repos.require(store.catalog.sql, project, repo)
+    rows = store.catalog.rows(_SELECT.where(t.branch.c.repo == number).order_by(t.branch.c.name))
+    return [Branch(project, repo, row.name, row.uuid, from_us(row.created_us)) for row in rows]
+
+
+async def inspect(store: Store, project: str, repo: str, name: str) -> Branch:
+    """Look a branch up; raises `NoSuchRepo`, `NoSuchBranch`."""
+    refs.require(store.catalog.sql, repos.require(store.catalog.sql, project, repo), name)
+    return next(branch for branch in await list_branches(store, project, repo) if branch.name == name)
+
+
+async def delete(store: Store, project: str, repo: str, name: str) -> None:
+    """Remove a branch; its commits stay. Raises `NoSuchRepo`, `NoSuchBranch`."""
+
+    def remove(tx: Transaction) -> None:
+        ref = refs.require(tx.sql, repos.require(tx.sql, project, repo), name)
+        tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == ref.repo, t.branch.c.name == name))
+
+    await store.writer.write(remove)

@@ -1,0 +1,1 @@
+"""Steps from one stored form to the next."""

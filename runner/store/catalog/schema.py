@@ -1,0 +1,93 @@
+"""Making, recognising and migrating a catalog. alembic is imported only when the form on disk is an older one."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from runner.model.address import DEFAULT_PROJECT
+from runner.model.errors import Corrupt, Invalid
+from runner.store.catalog.tables import metadata
+
+APPLICATION_ID = 0x52554E52  # "RUNR"
+FORMAT = 1
+"""The stored form; `PRAGMA user_version`. One alembic revision for each."""
+
+_VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+
+
+class NotAStore(Invalid):
+    """The catalog's file is the database of another program."""
+
+
+class NewerFormat(Invalid):
+    """A later release of the runner wrote this store."""
+
+
+class CatalogDamaged(Corrupt):
+    """SQLite cannot read the catalog."""
+
+
+def prepare(path: Path) -> None:
+    """Make the catalog at *path* ready for this release; the caller holds the writers' lock.
+
+    Raises:
+        NotAStore, NewerFormat, CatalogDamaged.
+    """
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        found = _format_of(db, path)
+        if found == 0:
+            create(db)
+    except sqlite3.DatabaseError as exc:
+        raise CatalogDamaged(f"{path} cannot be read: {exc}", hint="restore it from a copy") from exc
+    finally:
+        db.close()
+    if 0 < found < FORMAT:
+        from runner.store.catalog.migrate import migrate
+
+        migrate(path, found)
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Write an empty catalog of the present form into an empty database, in one transaction."""
+    db.execute("BEGIN IMMEDIATE")
+    for statement in statements():
+        db.execute(statement)
+    db.execute(_VERSIONS)
+    db.execute("INSERT INTO alembic_version VALUES (?)", (f"{FORMAT:04}",))
+    db.execute("INSERT INTO meta VALUES ('uuid', ?), ('gc_epoch', '0')", (secrets.token_hex(16),))
+    db.execute("INSERT INTO project VALUES (?, '', ?)", (DEFAULT_PROJECT, time.time_ns() // 1000))
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {FORMAT}")
+    db.execute("COMMIT")
+
+
+def statements() -> list[str]:
+    """Return the statements that make the tables of the present form."""
+    dialect = sqlite.dialect()
+    made: list[str] = []
+    for table in metadata.sorted_tables:
+        made.append(str(CreateTable(table).compile(dialect=dialect)).strip())
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made.extend(str(CreateIndex(index).compile(dialect=dialect)).strip() for index in indexes)
+    return made
+
+
+def _format_of(db: sqlite3.Connection, path: Path) -> int:
+    """Return the format on disk; 0: an empty database."""
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and application != APPLICATION_ID:
+        raise NotAStore(f"{path} is not the catalog of a store", hint="choose another folder with --store")
+    if version > FORMAT:
+        raise NewerFormat(
+            f"the store has format {version}, this release knows up to {FORMAT}", hint="install a newer release"
+        )
+    return version

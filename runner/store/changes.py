@@ -1,0 +1,155 @@
+"""A change of a branch: what is written above its head and becomes one commit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from runner.model.commit import Commit, CommitOrigin
+from runner.model.entry import Attributes, Entry
+from runner.model.ids import new_commit_id
+from runner.store import commits, refs, repos, runs, staging, tree
+from runner.store.catalog.codes import EntryKind, LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.content import Stored
+from runner.store.contentsum import ContentSum
+from runner.store.entries import Row
+from runner.store.staging import Stack
+from runner.store.store import Store
+from runner.store.times import from_us
+
+ABANDON_SECONDS = 5
+
+
+class Change:
+    """An open layer above a branch's head. `put` and `delete` may be called by many tasks at once.
+
+    Attributes:
+        head: The branch's commit when the change began, if any.
+    """
+
+    def __init__(self, store: Store, ref: refs.Ref, stack: Stack, head: Commit | None) -> None:
+        self.head = head
+        self._store = store
+        self._ref = ref
+        self._stack = stack
+        self._is_open = True
+
+    def find(self, key: bytes) -> Row | None:
+        """Look a key up as it is now, with what was changed."""
+        return tree.find(self._store.catalog.db, self._stack.read_set, key)
+
+    def walk(self) -> AsyncIterator[Row]:
+        """Yield what the branch held when the change began, in the order of keys."""
+        return tree.walk(self._store.catalog.db, self._stack.below)
+
+    async def put(self, key: bytes, pieces: AsyncIterable[bytes], attributes: Attributes) -> Entry:
+        """Write one object; raises what *pieces* raises, and then nothing has changed."""
+
+        def name(tx: Transaction, stored: Stored, md5: bytes) -> Entry:
+            staging.require_open(tx, self._stack.top)
+            entry = Entry(
+                key, stored.size, md5.hex(), stored.digest, from_us(tx.now_us), attributes, content=stored.content
+            )
+            staging.put(tx, self._stack.top, entry)
+            return entry
+
+        return await self._store.objects.put(pieces, name)
+
+    async def delete(self, key: bytes) -> None:
+        """Remove one object; that it was not there is no error."""
+
+        def remove(tx: Transaction) -> None:
+            staging.require_open(tx, self._stack.top)
+            staging.delete(tx, self._stack, key)
+
+        await self._store.writer.write(remove)
+
+    async def commit(self, description: str = "") -> tuple[Commit, bool]:
+        """Make one commit of it and move the branch.
+
+        Returns:
+            The commit and True; or the branch's head and False when that holds the same objects.
+
+        Raises:
+            RefMoved: Somebody else committed to the branch meanwhile; begin again from its new head.
+        """
+        started_us = await self._store.writer.write(self._seal)
+        self._is_open = False
+        content = await self._content()
+        if self.head is not None and content.digest() == self.head.digest:
+            await self._store.writer.write(self._drop)
+            return self.head, False
+        return await self._store.writer.write(lambda tx: self._publish(tx, content, started_us, description)), True
+
+    async def abandon(self) -> None:
+        """Drop what was written, unless it was committed."""
+        if self._is_open:
+            self._is_open = False
+            await self._store.writer.write(self._drop)
+
+    def _seal(self, tx: Transaction) -> int:
+        staging.require_open(tx, self._stack.top)
+        staging.set_state(tx, self._stack.top, LayerState.SEALED)
+        return tx.now_us
+
+    def _drop(self, tx: Transaction) -> None:
+        staging.set_state(tx, self._stack.top, LayerState.DROPPING)
+
+    async def _content(self) -> ContentSum:
+        """Return what the commit will hold, from the head's sum and from what changed."""
+        catalog = self._store.catalog
+        content = commits.content_of(catalog.sql, self._ref.head)
+        async for row in tree.walk(catalog.db, (self._stack.top,), tombstones=True):
+            before = tree.find(catalog.db, self._stack.below, row.key)
+            if before is not None:
+                content.remove(before)
+            if row.kind != EntryKind.TOMBSTONE:
+                content.add(row)
+        return content
+
+    def _publish(self, tx: Transaction, content: ContentSum, started_us: int, description: str) -> Commit:
+        staging.measure(tx, self._stack.top)
+        draft = commits.Draft(
+            repo=self._ref.repo,
+            id=new_commit_id(),
+            branch=self._ref.name,
+            parent=self._ref.head,
+            base=self._ref.head,
+            layers=(self._stack.top,),
+            read_set=runs.merged(tx, self._stack.read_set),
+            content=content,
+            origin=CommitOrigin.USER,
+            started_us=started_us,
+            description=description,
+        )
+        number = commits.insert(tx, draft)
+        refs.move(tx, self._ref, number)
+        return commits.inspect_number(tx.sql, number)
+
+
+@asynccontextmanager
+async def open_change(store: Store, project: str, repo: str, branch: str) -> AsyncIterator[Change]:
+    """Begin a change of a branch; repo and branch are made when they are missing.
+
+    Raises:
+        InvalidName, NoSuchProject.
+
+    Cancellation: what was not committed is dropped, shielded, at most 5 s; else by the next `settle`.
+    """
+
+    def begin(tx: Transaction) -> Change:
+        number = repos.ensure(tx, project, repo)
+        ref = refs.ensure(tx, number, branch)
+        head = None if ref.head is None else commits.inspect_number(tx.sql, ref.head)
+        below = () if ref.head is None else tuple(commits.read_set(tx.sql, ref.head))
+        return Change(store, ref, Stack(staging.open_layer(tx), below), head)
+
+    change = await store.writer.write(begin)
+    try:
+        yield change
+    finally:
+        with trio.move_on_after(ABANDON_SECONDS, shield=True):
+            await change.abandon()

@@ -1,0 +1,113 @@
+"""Opening a store: its folder, its catalog in the present form, its writer."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from runner.model.errors import Invalid, Unavailable
+from runner.store import settle
+from runner.store.blobs.local import LocalBlobs
+from runner.store.catalog import schema
+from runner.store.catalog.engine import CATALOG_NAME, LOCKS_FOLDER, Catalog, WriteConnection
+from runner.store.objects import Objects
+from runner.store.store import Store, StoreSettings
+from runner.store.writer import Writer
+
+_NETWORK_FILE_SYSTEMS = {
+    0x6969: "NFS",
+    0x517B: "SMB",
+    0xFF534D42: "CIFS",
+    0xFE534D42: "SMB",
+    0x65735546: "FUSE",
+    0x01021997: "9P",
+    0x00C36400: "Ceph",
+    0x0BD00BD0: "Lustre",
+    0x47504653: "GPFS",
+    0x5346414F: "AFS",
+}
+"""By the magic number of statfs(2)."""
+
+
+class NetworkFolder(Invalid):
+    """The store's folder lies where locks and shared memory may not work."""
+
+
+class FolderRefused(Unavailable):
+    """The operating system does not let the store's folder be made or opened."""
+
+
+@asynccontextmanager
+async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> AsyncIterator[Store]:
+    """Open the store in *folder*, making it when there is none; other processes may have it open too.
+
+    An older form is migrated after a copy of the catalog was made. Jobs whose runner died are settled.
+
+    Raises:
+        NetworkFolder, NotAStore, NewerFormat: (Invalid)
+        FolderRefused: (Unavailable)
+        CatalogDamaged: (Corrupt)
+        Whatever the block raises, as it is.
+
+    Cancellation: the block's clean-up can still write; what is in the queue is written before this ends.
+    """
+    settings = settings or StoreSettings()
+    path = _prepare(folder, settings)
+    error: BaseException | None = None
+    with ExitStack() as parts:
+        connection = WriteConnection(path, folder / LOCKS_FOLDER / "writer")
+        parts.callback(connection.close)
+        catalog = Catalog(path)
+        parts.callback(catalog.close)
+        blobs = LocalBlobs(folder / "blobs")
+        parts.callback(blobs.close)
+        writer = Writer(connection, blobs)
+        store = Store(folder, settings, catalog, writer, blobs, Objects(catalog, writer, blobs))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(writer.run)
+            try:
+                await settle.settle(store)
+                yield store
+            except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
+                error = exc
+            writer.close()
+    if error is not None:
+        raise error
+
+
+def _prepare(folder: Path, settings: StoreSettings) -> Path:
+    """Return the path of the catalog, which is there and has the present form."""
+    try:
+        (folder / LOCKS_FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+        kind = network_file_system(folder)
+        if kind is not None and not settings.allow_network_folder:
+            raise NetworkFolder(
+                f"the store's folder {folder} lies on a {kind} file system, where its locks may not work",
+                hint="choose a folder on a local disk with --store, or a PostgreSQL store for several hosts",
+            )
+        lock = os.open(folder / LOCKS_FOLDER / "writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise FolderRefused(f"the store's folder {folder} cannot be used: {exc.strerror}") from exc
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        schema.prepare(folder / CATALOG_NAME)
+    finally:
+        os.close(lock)
+    return folder / CATALOG_NAME
+
+
+def network_file_system(folder: Path) -> str | None:
+    """Return the name of the network file system that *folder* lies on; None: it is a local one, or not known."""
+    if sys.platform != "linux":
+        return None
+    buffer = (ctypes.c_long * 64)()  # struct statfs is smaller and begins with f_type
+    if ctypes.CDLL(None, use_errno=True).statfs(os.fsencode(folder), buffer) != 0:
+        return None
+    return _NETWORK_FILE_SYSTEMS.get(buffer[0] & 0xFFFFFFFF)

@@ -1,0 +1,66 @@
+"""Refs: a branch's name for a commit, moved by compare-and-swap in the transaction that makes the commit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from runner.model.address import check_name
+from runner.model.errors import Conflict, NotFound
+from runner.store.catalog import tables as t
+from runner.store.catalog.engine import Transaction
+
+
+class NoSuchBranch(NotFound):
+    """The repo has no branch of that name."""
+
+
+class RefMoved(Conflict):
+    """Somebody else committed to the branch meanwhile."""
+
+
+class Ref(NamedTuple):
+    """A branch as it was read: *head* is a commit's number, *gen* counts its moves."""
+
+    repo: int
+    name: str
+    head: int | None
+    gen: int
+
+
+def find(sql: sa.Connection, repo: int, name: str) -> Ref | None:
+    """Return a branch, if there is one of that name."""
+    row = sql.execute(
+        sa.select(t.branch.c.head, t.branch.c.gen).where(t.branch.c.repo == repo, t.branch.c.name == name)
+    ).first()
+    return None if row is None else Ref(repo, name, row.head, row.gen)
+
+
+def require(sql: sa.Connection, repo: int, name: str) -> Ref:
+    """Return a branch; raises `NoSuchBranch`."""
+    ref = find(sql, repo, name)
+    if ref is None:
+        raise NoSuchBranch(f"there is no branch {name}")
+    return ref
+
+
+def ensure(tx: Transaction, repo: int, name: str) -> Ref:
+    """Return a branch, making it without a head when it is missing; raises `InvalidName`."""
+    ref = find(tx.sql, repo, name)
+    if ref is None:
+        check_name("branch", name)
+        ref = Ref(repo, name, None, 0)
+        tx.sql.execute(sa.insert(t.branch).values(repo=repo, name=name, head=None, gen=0, created_us=tx.now_us))
+    return ref
+
+
+def move(tx: Transaction, ref: Ref, head: int) -> None:
+    """Let the branch point at *head*, unless it moved since *ref* was read; raises `RefMoved`."""
+    moved = tx.sql.execute(
+        sa.update(t.branch)
+        .where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name, t.branch.c.gen == ref.gen)
+        .values(head=head, gen=ref.gen + 1)
+    )
+    if moved.rowcount != 1:
+        raise RefMoved(f"somebody else committed to the branch {ref.name} meanwhile", hint="try again")

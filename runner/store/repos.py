@@ -1,0 +1,118 @@
+"""Repos: names of histories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from runner.model.address import DEFAULT_BRANCH, check_name
+from runner.model.commit import Repo
+from runner.model.errors import Conflict, NotFound
+from runner.store import projects
+from runner.store.catalog import tables as t
+from runner.store.catalog.engine import Transaction
+from runner.store.store import Store
+from runner.store.times import from_us
+
+
+class NoSuchRepo(NotFound):
+    """There is no repo of that name."""
+
+
+class RepoExists(Conflict):
+    """The repo is there already."""
+
+
+class RepoInUse(Conflict):
+    """A pipeline writes the repo."""
+
+
+_SELECT = (
+    sa.select(t.repo, sa.func.coalesce(t.commit.c.bytes, 0).label("size_bytes"))
+    .outerjoin(t.branch, (t.branch.c.repo == t.repo.c.id) & (t.branch.c.name == DEFAULT_BRANCH))
+    .outerjoin(t.commit, t.commit.c.id == t.branch.c.head)
+    .order_by(t.repo.c.name)
+)
+
+
+async def create(store: Store, project: str, name: str, description: str = "") -> Repo:
+    """Make a repo.
+
+    Raises:
+        InvalidName, NoSuchProject, RepoExists.
+    """
+    check_name("repo", name)
+
+    def insert(tx: Transaction) -> Repo:
+        if find(tx.sql, project, name) is not None:
+            raise RepoExists(f"the repo {name} exists already")
+        ensure(tx, project, name, description)
+        return Repo(project, name, from_us(tx.now_us), description)
+
+    return await store.writer.write(insert)
+
+
+async def list_repos(store: Store, project: str) -> Sequence[Repo]:
+    """Return the repos of a project by name."""
+    projects.require(store.catalog.sql, project)
+    return [_repo(row) for row in store.catalog.rows(_SELECT.where(t.repo.c.project == project))]
+
+
+async def inspect(store: Store, project: str, name: str) -> Repo:
+    """Look a repo up; raises `NoSuchRepo`."""
+    repo = require(store.catalog.sql, project, name)
+    return _repo(store.catalog.rows(_SELECT.where(t.repo.c.id == repo))[0])
+
+
+async def delete(store: Store, project: str, name: str) -> None:
+    """Remove a repo with its branches and commits; their bytes stay until they are collected.
+
+    Raises:
+        NoSuchRepo, RepoInUse.
+    """
+
+    def remove(tx: Transaction) -> None:
+        repo = require(tx.sql, project, name)
+        writer = sa.select(t.pipeline.c.name).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
+        if tx.sql.execute(writer).first() is not None:
+            raise RepoInUse(f"the pipeline {name} writes the repo {name}", hint=f"runner pipeline delete {name}")
+        commits = sa.select(t.commit.c.id).where(t.commit.c.repo == repo)
+        tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
+        tx.sql.execute(sa.delete(t.commit).where(t.commit.c.repo == repo))
+        tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == repo))
+        tx.sql.execute(sa.delete(t.repo).where(t.repo.c.id == repo))
+
+    await store.writer.write(remove)
+
+
+def find(sql: sa.Connection, project: str, name: str) -> int | None:
+    """Return the number of a repo, if there is one of that name."""
+    found: int | None = sql.execute(
+        sa.select(t.repo.c.id).where(t.repo.c.project == project, t.repo.c.name == name)
+    ).scalar()
+    return found
+
+
+def require(sql: sa.Connection, project: str, name: str) -> int:
+    """Return the number of a repo; raises `NoSuchRepo`."""
+    found = find(sql, project, name)
+    if found is None:
+        raise NoSuchRepo(f"there is no repo {name} in the project {project}", hint=f"runner repo create {name}")
+    return found
+
+
+def ensure(tx: Transaction, project: str, name: str, description: str = "") -> int:
+    """Return the number of a repo, making it when it is missing; raises `InvalidName`, `NoSuchProject`."""
+    found = find(tx.sql, project, name)
+    if found is not None:
+        return found
+    check_name("repo", name)
+    projects.require(tx.sql, project)
+    values = {"project": project, "name": name, "description": description, "created_us": tx.now_us}
+    number: int = tx.sql.execute(sa.insert(t.repo).values(values).returning(t.repo.c.id)).scalar_one()
+    return number
+
+
+def _repo(row: sa.Row[tuple[object, ...]]) -> Repo:
+    return Repo(row.project, row.name, from_us(row.created_us), row.description, row.size_bytes)

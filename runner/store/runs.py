@@ -1,0 +1,71 @@
+"""Runs: merged layers, so that a read of a long history merges few of them.
+
+Deltas are the history and stay; a run holds what several of them hold together, and may be dropped and built again.
+After a commit the newest layers are merged for as long as the next older one has fewer than `RATIO` times the rows
+gathered so far: sizes then grow geometrically, a read merges some 7 layers, and 7 rows are copied for each written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from runner.store import staging
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import EntryKind, LayerKind, LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.tree import Merge, ReadSet
+
+RATIO = 3
+MERGE_MAX_ROWS = 4096
+"""A merge up to this size is made inside the commit."""
+LAYERS_MAX = 24
+"""Above so many layers also a larger merge is made at once."""
+
+
+def plan(rows: Sequence[int]) -> int:
+    """Return how many of the newest layers to merge, from their rows, newest first."""
+    gathered, count = rows[0], 1
+    while count < len(rows) and rows[count] < RATIO * gathered:
+        gathered += rows[count]
+        count += 1
+    return count
+
+
+def merged(tx: Transaction, layers: ReadSet) -> ReadSet:
+    """Return a read set that holds the same as *layers*, merged where that is due and small enough.
+
+    All are sealed and measured.
+    """
+    rows = _rows(tx, layers)
+    count = plan(rows)
+    if count == 1 or (sum(rows[:count]) > MERGE_MAX_ROWS and len(layers) <= LAYERS_MAX):
+        return tuple(layers)
+    return (_merge(tx, layers[:count], is_root=count == len(layers)), *layers[count:])
+
+
+def _rows(tx: Transaction, layers: ReadSet) -> list[int]:
+    found = dict(tx.sql.execute(sa.select(t.layer.c.id, t.layer.c.rows).where(t.layer.c.id.in_(layers))).tuples().all())
+    return [found[layer] or 0 for layer in layers]
+
+
+def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool) -> int:
+    """Write one run that holds what *layers* hold; with nothing below, tombstones vanish."""
+    run = staging.open_layer(tx, kind=LayerKind.RUN)
+    merge = Merge(tx.db, layers, b"", None)
+    while (row := merge.step()) is not None:
+        if not (is_root and row.kind == EntryKind.TOMBSTONE):
+            staging.put_row(tx, run, row)
+    staging.set_state(tx, run, LayerState.SEALED)
+    staging.measure(tx, run)
+    covers = [delta for layer in layers for delta in _covers(tx, layer)]
+    tx.sql.execute(sa.insert(t.run).values(layer=run, covers=json.dumps(covers)))
+    return run
+
+
+def _covers(tx: Transaction, layer: int) -> list[int]:
+    """Return the deltas whose merge a layer is."""
+    covers = tx.sql.execute(sa.select(t.run.c.covers).where(t.run.c.layer == layer)).scalar()
+    return [layer] if covers is None else json.loads(covers)

@@ -1,0 +1,103 @@
+"""Staging: open layers. All here runs inside a write transaction, where what is judged is what is written on."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from runner.model.entry import NO_CONDITION, Condition, Entry
+from runner.store import tree
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import LayerKind, LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.entries import COLUMNS, Row, row_of, tombstone
+from runner.store.view import NoSuchKey, PreconditionFailed, ViewClosed
+
+_PUT = f"INSERT OR REPLACE INTO entry (layer, {COLUMNS}) VALUES (?{', ?' * len(Row._fields)})"  # noqa: S608  # constants
+
+
+class Stack(NamedTuple):
+    """An open layer and what lies below it, newest first."""
+
+    top: int
+    below: tree.ReadSet
+
+    @property
+    def read_set(self) -> tree.ReadSet:
+        """The layers that a read merges."""
+        return (self.top, *self.below)
+
+
+def open_layer(tx: Transaction, *, job: int | None = None, kind: LayerKind = LayerKind.DELTA) -> int:
+    """Begin a layer and return its number."""
+    state = LayerState.OPEN if kind == LayerKind.DELTA else LayerState.BUILDING
+    values = {"kind": kind, "state": state, "job": job}
+    layer: int = tx.sql.execute(sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
+    return layer
+
+
+def require_open(tx: Transaction, layer: int) -> None:
+    """Raise `ViewClosed` unless *layer* still takes entries."""
+    row = tx.db.execute("SELECT state FROM layer WHERE id = ?", (layer,)).fetchone()
+    if row is None or row[0] != LayerState.OPEN:
+        raise ViewClosed("the attempt has ended; nothing can be written any more")
+
+
+def judge(db: sqlite3.Connection, layers: tree.ReadSet, key: bytes, condition: Condition) -> None:
+    """Raise `PreconditionFailed` or `NoSuchKey` unless *condition* holds for what is there now."""
+    if condition == NO_CONDITION:
+        return
+    row = tree.find(db, layers, key)
+    etag = None if row is None else row.etag
+    if condition.if_match and etag is None:
+        raise NoSuchKey("there is no object to match")
+    if condition.if_match and not _names(condition.if_match, etag):
+        raise PreconditionFailed("the object has another ETag")
+    if condition.if_none_match and _names(condition.if_none_match, etag):
+        raise PreconditionFailed("the object is there")
+
+
+def put(tx: Transaction, layer: int, entry: Entry) -> None:
+    """Write an entry into an open layer."""
+    put_row(tx, layer, row_of(entry))
+
+
+def put_row(tx: Transaction, layer: int, row: Row) -> None:
+    """Write a row into a layer, over the one that it has under that key."""
+    tx.db.execute(_PUT, (layer, *row))
+
+
+def delete(tx: Transaction, stack: Stack, key: bytes) -> None:
+    """Remove a key: its own row, and by a tombstone what lies below."""
+    if tree.find(tx.db, stack.below, key) is None:
+        tx.db.execute("DELETE FROM entry WHERE layer = ? AND key = ?", (stack.top, key))
+    else:
+        put_row(tx, stack.top, tombstone(key))
+
+
+def set_state(tx: Transaction, layer: int, state: LayerState) -> None:
+    """Seal a layer, or put it aside; it takes no entries from then on."""
+    tx.db.execute("UPDATE layer SET state = ? WHERE id = ?", (state, layer))
+
+
+def measure(tx: Transaction, layer: int) -> tuple[int, int]:
+    """Note what a sealed layer holds, for reads and merges; return its objects and their bytes."""
+    tx.db.execute(
+        """
+        UPDATE layer SET (rows, tombstones, bytes, min_key, max_key) =
+          (SELECT count(*), count(*) FILTER (WHERE kind = 0), coalesce(sum(size), 0), min(key), max(key)
+           FROM entry WHERE entry.layer = layer.id)
+        WHERE id = ?
+        """,
+        (layer,),
+    )
+    rows, tombstones, size_bytes = tx.db.execute(
+        "SELECT rows, tombstones, bytes FROM layer WHERE id = ?", (layer,)
+    ).fetchone()
+    return rows - tombstones, size_bytes
+
+
+def _names(etags: tuple[str, ...], etag: str | None) -> bool:
+    return etag is not None and ("*" in etags or etag in etags)
