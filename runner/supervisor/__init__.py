@@ -1,0 +1,1 @@
+"""Where gateway and job meet: builds the world that a job runs in, and hands it down."""
