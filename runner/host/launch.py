@@ -24,7 +24,7 @@ https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html,
 https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
 """
 
-# ruff: noqa: PTH103, PTH110, PTH113, PTH118, PTH208, SIM105  # pathlib and contextlib cost more than all we import
+# ruff: noqa: PTH103, PTH110, PTH112, PTH113, PTH118, PTH208, SIM105  # pathlib and contextlib cost more than all we import
 # ruff: noqa: S302  # marshal: see above
 from __future__ import annotations
 
@@ -152,13 +152,21 @@ def _mount(source: str, target: str, kind: str, flags: int) -> None:
     _call("mount", "mount", *names, flags, None, detail=target)
 
 
+def _make_like(source: str, target: str) -> None:
+    """Make an empty folder or file for *source* to be bound over."""
+    if os.path.isdir(source):
+        os.makedirs(target, 0o755)
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+
 def _set_mounts(mounts: list[tuple[str, str]]) -> None:
     """Bind what the plan says, in a mount namespace that the machine does not see; last a fresh /proc."""
     _mount("none", "/", "", _MS_REC | _MS_SLAVE)
     sources = [os.open(source, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_PATH", 0)) for source, _ in mounts]
     for fd, (_, target) in zip(sources, mounts, strict=True):
         if not os.path.lexists(target):  # below a folder that was just bound
-            os.makedirs(target, 0o755)
+            _make_like(f"/proc/self/fd/{fd}", target)
         _mount(f"/proc/self/fd/{fd}", target, "", _MS_BIND | _MS_REC)
         os.close(fd)
     _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
