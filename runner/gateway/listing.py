@@ -10,11 +10,12 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote
 
 from runner.gateway import xml
 from runner.gateway.errors import S3Error
-from runner.model.entry import Entry
+from runner.model.entry import ChecksumAlgorithm, ChecksumType, Entry
 from runner.store.view import Bucket, Page
 
 PAGE_MAX = 1000
@@ -114,7 +115,9 @@ def contents(items: Iterable[Entry | bytes], keys: KeyWriter, owner: str | None)
     tail = f"<StorageClass>STANDARD</StorageClass>{owner_element(owner) if owner is not None else ''}</Contents>"
     return [
         f"<Contents>{keys.element('Key', item.key)}<LastModified>{xml.timestamp(item.modified)}</LastModified>"
-        f"<ETag>&quot;{item.etag}&quot;</ETag>{_checksum(item)}<Size>{item.size}</Size>{tail}"
+        f"<ETag>&quot;{item.etag}&quot;</ETag>"
+        f"{_checksum(item.checksum.algorithm, item.checksum.type) if item.checksum else ''}"
+        f"<Size>{item.size}</Size>{tail}"
         for item in items
         if isinstance(item, Entry)
     ]
@@ -137,10 +140,6 @@ def invalid(name: str, value: str, message: str) -> S3Error:
     return S3Error("InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value})
 
 
-def _checksum(entry: Entry) -> str:
-    if entry.checksum is None:
-        return ""
-    return (
-        f"<ChecksumAlgorithm>{entry.checksum.algorithm}</ChecksumAlgorithm>"
-        f"<ChecksumType>{entry.checksum.type}</ChecksumType>"
-    )
+@cache
+def _checksum(algorithm: ChecksumAlgorithm, checksum_type: ChecksumType) -> str:
+    return xml.element("ChecksumAlgorithm", algorithm) + xml.element("ChecksumType", checksum_type)

@@ -67,7 +67,7 @@ def error_document(error: S3Error, resource: str, request_id: str) -> bytes:
 
 def timestamp(moment: datetime) -> str:
     """Return *moment* as documents write it: ISO 8601, milliseconds, UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def parse(body: bytes, root: str, *, max_elements: int) -> Any:
