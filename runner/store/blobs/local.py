@@ -27,8 +27,8 @@ from runner.store.blobs.system import OS, System, refusals, sync_folder, write_a
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux only
 _SURE_BYTES = 64 * 1024
 """Where the kernel cannot tell whether a read would wait, this much is read at once all the same."""
-_SYNC_EVERY_BYTES = 64 * 1024 * 1024
-"""A draft is synced so often while it grows: its end then waits for little, and other writers are not held up."""
+_FLUSH_BYTES = 8 * 1024 * 1024
+"""The kernel is asked so often to begin writing a draft out: the sync at its end then waits for little."""
 
 
 class LocalBlobs:
@@ -119,17 +119,18 @@ class LocalDraft:
         self._folder = folder
         self._system = system
         self._nonce, self._path, self._fd = _begin_incoming(folder / "incoming", system)
-        self._unsynced = 0
+        self._written = 0
+        self._flushed = 0
 
     def write(self, data: bytes) -> None:
         """As `Draft.write`."""
         fd = self._open_fd()
         with refusals(self._folder):
             write_all(self._system, fd, [data])
-            self._unsynced += len(data)
-            if self._unsynced >= _SYNC_EVERY_BYTES:
-                self._system.fdatasync(fd)
-                self._unsynced = 0
+        self._written += len(data)
+        if self._written - self._flushed >= _FLUSH_BYTES:
+            _begin_writing_out(fd, self._flushed, self._written)
+            self._flushed = self._written
 
     def publish(self, digest: bytes) -> Place:
         """As `Draft.publish`."""
@@ -228,6 +229,12 @@ def _begin_incoming(incoming: Path, system: System) -> tuple[str, Path, int | No
         if os.fstat(fd).st_nlink:
             return nonce, path, fd
         os.close(fd)  # a store that was just being opened took it for abandoned before we had the lock
+
+
+def _begin_writing_out(fd: int, first: int, end: int) -> None:
+    """Start it without waiting, where the system can: on Linux this advice does so for pages that are dirty."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, first, end - first, os.POSIX_FADV_DONTNEED)
 
 
 def _clear_abandoned(incoming: Path) -> None:
