@@ -139,25 +139,3 @@ class Response:
 
 
 Operation = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What a request asks for.
-
-    Attributes:
-        name: As AWS spells it, ``ListObjectsV2``.
-        operation: Answers it.
-        is_hot: Answered in front of Quart, because it moves objects or is asked for by the thousand.
-    """
-
-    name: str
-    operation: Operation
-    is_hot: bool = False
-
-
-SCOPE_REQUEST = "runner.request"
-"""Where the ASGI scope that Quart gets holds the `Request`; Quart itself sees an empty body."""
-
-SCOPE_ROUTE = "runner.route"
-"""Where that scope holds the `Route`."""
