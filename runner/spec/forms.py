@@ -19,7 +19,6 @@ _WANTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-_EXAMPLES = {"bool_type": "true", "list_type": "[ ]"}
 _KINDS = {dict: "a mapping", list: "a list", bool: "true or false", str: "a string", type(None): "null"}
 
 
@@ -40,16 +39,23 @@ def _problem(top: Cursor, error: ErrorDetails) -> Problem:
         found = _null_member(found, steps)
     context = error.get("ctx", {})
     wanted = str(context.get("wanted", _WANTED.get(error["type"], error["msg"])))
-    write = str(context.get("write", _EXAMPLES.get(error["type"], "")))
     given = error["input"]
+    write = "" if given is None else str(context.get("write", _example(error["type"], given)))
     value = _KINDS[type(given)] if isinstance(given, (dict, list)) else shown(given)
     return Problem(
         found.node.place,
         found.path,
         f"{found.path} is {value}; it must be {wanted}",
         write=_spell(found, write) if write else "",
+        alternative="drop it" if given is None else "",
         width=found.node.width,
     )
+
+
+def _example(kind: str, given: Any) -> str:
+    if kind == "list_type":
+        return f"[{shown(given)}]" if isinstance(given, (str, int)) else "[]"
+    return "true" if kind == "bool_type" else ""
 
 
 def _null_member(found: Cursor, steps: tuple[int | str, ...]) -> Cursor:

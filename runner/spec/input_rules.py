@@ -66,7 +66,7 @@ def _check_kind(kind: Cursor, report: Report) -> None:
             s3 = leaf.get("s3")
             if s3 is not None and leaf.flag("s3"):
                 message = f"{s3.path} is true inside {name}; an S3 input stands alone or in a cross"
-                wrong(report, s3, message, write=f"cross instead of {name}", alternative=f"drop {s3.written}")
+                wrong(report, s3, message, alternative=f"use cross instead of {name}, or drop {s3.written}")
 
 
 def leaves(node: Cursor) -> Iterator[Cursor]:
@@ -124,7 +124,7 @@ def _check_s3(pfs: Cursor, report: Report) -> None:
         found = pfs.get(flag)
         if found is not None and pfs.flag(flag):
             message = f"{found.path} is true; an S3 input is a bucket and has no {what}"
-            wrong(report, found, message, write=f"drop {found.written}", alternative=folder)
+            wrong(report, found, message, alternative=f"drop {found.written}, or {folder}")
 
 
 def _check_glob(pfs: Cursor, report: Report) -> None:
@@ -167,7 +167,7 @@ def _check_cron_input(cron: Cursor, report: Report) -> None:
     _check_clock(cron, "spec", report)
     commit = cron.get("commit")
     if commit is not None and cron.text("commit"):
-        wrong(report, commit, f"{commit.path} is given; each job pins the commit of its time", write="drop it")
+        wrong(report, commit, f"{commit.path} is given; each job pins the commit of its time", alternative="drop it")
 
 
 def _check_clock(at: Cursor, name: str, report: Report) -> None:
@@ -194,7 +194,12 @@ def _check_dag(top: Cursor, node: Cursor, report: Report, project: str) -> None:
         key = (leaf.text("project") or own[0], leaf.text("repo"))
         branch = leaf.text("branch") or (leaf.path if leaf.get("trigger") else DEFAULT_BRANCH)
         if key == own:
-            wrong(report, repo, f"{repo.path} is {shown(key[1])}, the pipeline's own output", write="another repo")
+            wrong(
+                report,
+                repo,
+                f"{repo.path} is {shown(key[1])}, the pipeline's own output",
+                alternative="read another repo",
+            )
         if branches.setdefault(key, branch) != branch:
             message = f"{leaf.path} reads a second branch of {key[1]}; a pipeline reads one branch of a repo"
             wrong(report, leaf.get("branch") or repo, message, write=spell(report, "branch", branches[key]))

@@ -59,7 +59,7 @@ def read_source(name: str, data: bytes) -> tuple[Source, str]:
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
         column = exc.start - data.rfind(b"\n", 0, exc.start)
-        problem = Problem(Place(line, column), "", "the file is not UTF-8", write="save the file as UTF-8")
+        problem = Problem(Place(line, column), "", "the file is not UTF-8", alternative="save it as UTF-8")
         raise InvalidSpec(Source(name), [problem]) from exc
     source = Source(name, tuple(re.split(r"\r\n|\n|\r", text)), is_json=text.lstrip()[:1] in ("{", "["))
     if not text.strip():
@@ -157,11 +157,11 @@ class _Builder:
     def _key(self, node: Node, event: ScalarEvent | None) -> tuple[str, Place]:
         if event is not None and event.value == "<<" and event.style is None:
             self._report.add_broken(
-                Problem(node.place, "", "merge keys (<<) are not read", "write the fields out", width=2)
+                Problem(node.place, "", "merge keys (<<) are not read", alternative="write the fields out", width=2)
             )
         elif not isinstance(node.value, str):
             message = f"the key {shown(node.plain())} is not a string"
-            self._report.add_broken(Problem(node.place, "", message, write="put it in quotes", width=node.width))
+            self._report.add_broken(Problem(node.place, "", message, alternative="put it in quotes", width=node.width))
         return (str(node.value) if isinstance(node.value, str) else f"\0{node.place}", node.place)
 
     def _add_entry(self, entries: dict[str, Entry], name: str, place: Place, node: Node) -> None:
@@ -170,7 +170,7 @@ class _Builder:
         if name in entries:
             first = entries[name].place.line
             message = f"{name} is given twice; the first is in line {first}"
-            self._report.add(Problem(place, name, message, write="keep one of them", width=len(name)))
+            self._report.add(Problem(place, name, message, alternative="keep one of them", width=len(name)))
             return
         entries[name] = Entry(name, place, node)
 
@@ -197,27 +197,29 @@ class _Builder:
             return self._integer(event, text)
         if _INT_OF_YAML.fullmatch(text):
             self._complain(
-                event, f"{text} is no plain decimal integer", f"{shown(text)} if it is text, else in decimal"
+                event, f"{text} is no plain decimal integer", f"write {shown(text)} if it is text, else in decimal"
             )
             return text
         if _FLOAT.fullmatch(text):
             return self._float(event, text)
         if _NOT_FINITE.fullmatch(text):
-            self._complain(event, f"{text} is not a finite number", f"{shown(text)} if it is text")
+            self._complain(event, f"{text} is not a finite number", f"write {shown(text)} if it is text")
             return text
         return self._string(event, text)
 
     def _integer(self, event: ScalarEvent, text: str) -> int:
         longest = 20  # digits and sign of any 64-bit integer
         if len(text) > longest:
-            self._complain(event, "the number does not fit 64 bits", "a smaller number, or quotes if it is text")
+            self._complain(
+                event, "the number does not fit 64 bits", "write a smaller number, or in quotes if it is text"
+            )
             return 0
         return int(text)
 
     def _float(self, event: ScalarEvent, text: str) -> float:
         value = float(text)
         if value in (float("inf"), float("-inf")):
-            self._complain(event, f"{shown(text)} is not a finite number", "a smaller number")
+            self._complain(event, f"{shown(text)} is not a finite number", "write a smaller number")
             return 0.0
         return value
 
@@ -228,15 +230,17 @@ class _Builder:
         try:
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
-            self._complain(event, "the text holds half of a surrogate pair", "the whole character")
+            self._complain(event, "the text holds half of a surrogate pair", "write the whole character")
             return ""
 
     def _check_collection_tag(self, event: MappingStartEvent | SequenceStartEvent) -> None:
         if _short_tag(event) not in (None, "map", "seq"):
             self._complain(event, f"the tag {event.tag} is not read", "drop the tag")
 
-    def _complain(self, event: NodeEvent, message: str, write: str) -> None:
-        self._report.add_broken(Problem(_place(event.start_mark), "", message, write=write, width=_width(event)))
+    def _complain(self, event: NodeEvent, message: str, way_out: str) -> None:
+        self._report.add_broken(
+            Problem(_place(event.start_mark), "", message, alternative=way_out, width=_width(event))
+        )
 
 
 def _short_tag(event: Any) -> str | None:

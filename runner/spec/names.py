@@ -73,7 +73,7 @@ def _unknown(message: type[Message], written: str, place: Place, path: str) -> P
     places = [place for place in _everywhere().get(written, []) if not place.startswith(("specCommit", "service"))]
     if places:
         return Problem(place, path, f"{text}; it belongs to {_parent(places[0])}", write=places[0], width=width)
-    return Problem(place, path, text, write="drop it", width=width)
+    return Problem(place, path, text, alternative="drop it", width=width)
 
 
 def _parent(path: str) -> str:

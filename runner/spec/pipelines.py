@@ -14,7 +14,7 @@ from runner.spec.forms import check_forms
 from runner.spec.load import SIZE_LIMIT_BYTES, load, read_source
 from runner.spec.names import canonical
 from runner.spec.nodes import Node
-from runner.spec.notes import note_fates
+from runner.spec.notes import Used, note_fates, used_fields
 from runner.spec.problems import Notice, Report, Source
 from runner.spec.rules import check_rules, check_set
 from runner.spec.schema import PipelineSpec
@@ -56,14 +56,17 @@ def load_pipelines(path: Path, *, project: str = DEFAULT_PROJECT) -> Sequence[Lo
         SpecNotFound: There is no such file.
         SpecUnreadable: (Invalid) it is a folder, or may not be read.
     """
+    return read_pipelines(str(path), _read(path), project=project)
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(SIZE_LIMIT_BYTES + 1)
+            return file.read(SIZE_LIMIT_BYTES + 1)
     except FileNotFoundError as exc:
         raise SpecNotFound(f"there is no file {path}", hint="runner init writes a commented spec") from exc
     except OSError as exc:
         raise SpecUnreadable(f"{path} cannot be read: {exc.strerror}", hint="name a JSON or YAML file") from exc
-    return read_pipelines(str(path), data, project=project)
 
 
 def read_pipelines(name: str, data: bytes, *, project: str = DEFAULT_PROJECT) -> Sequence[Loaded]:
@@ -90,3 +93,18 @@ def _check(node: Node, report: Report, project: str) -> tuple[PipelineSpec | Non
     spec = check_forms(node, merged, report)
     check_rules(node, report, project)
     return spec, note_fates(node)
+
+
+def used_in(path: Path) -> list[Used]:
+    """Return the fields that the file gives, in file order, whether or not their values are right.
+
+    Raises:
+        InvalidSpec: (Invalid) it cannot be parsed, or has fields that no spec has.
+        SpecNotFound: There is no such file.
+        SpecUnreadable: (Invalid) it is a folder, or may not be read.
+    """
+    source, text = read_source(str(path), _read(path))
+    report = Report(source)
+    nodes = [canonical(node, report) for node in load(text, report)]
+    report.raise_if_any()
+    return [used for node in nodes for used in used_fields(node)]

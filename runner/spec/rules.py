@@ -52,7 +52,7 @@ def check_set(nodes: Sequence[Node], report: Report, project: str) -> None:
             continue
         key = (_project_of(pipeline, project), pipeline.text("name"))
         if key in seen and key[1]:
-            wrong(report, name, f"the file has two pipelines named {shown(key[1])}", write="another name")
+            wrong(report, name, f"the file has two pipelines named {shown(key[1])}", alternative="choose another name")
         seen.add(key)
 
 
@@ -86,10 +86,10 @@ def _check_address(top: Cursor, report: Report, default: str) -> None:
         wrong(report, name, f"{name.path} is {over} characters longer than the {NAME_LIMIT_BYTES} that are allowed")
     elif len(own) > KUBERNETES_NAME_LIMIT:
         message = f"project and pipeline name have {len(own) - 5} characters together; at most 58 are allowed"
-        wrong(report, name, message, write="a shorter name")
+        wrong(report, name, message, alternative="choose a shorter name")
     elif _LOOKS_LIKE_COMMIT.fullmatch(text):
         message = f"{name.path} is {shown(text)}, which reads like a commit id"
-        wrong(report, name, message, write="a name that is not 12 to 32 hex digits")
+        wrong(report, name, message, alternative="choose a name that is not 12 to 32 hex digits")
 
 
 def _check_project(pipeline: Cursor, report: Report) -> None:
@@ -149,7 +149,7 @@ def _spout_does_not_autoscale(top: Cursor, report: Report) -> None:
     """A9: a spout never idles."""
     found = top.get("autoscaling")
     if found is not None and top.flag("autoscaling") and top.get("spout") is not None:
-        wrong(report, found, f"{found.path} is true; a spout never idles", write="drop it")
+        wrong(report, found, f"{found.path} is true; a spout never idles", alternative="drop it")
 
 
 def _tolerations_can_hold(top: Cursor, report: Report) -> None:
@@ -159,7 +159,9 @@ def _tolerations_can_hold(top: Cursor, report: Report) -> None:
         value, seconds = toleration.get("value"), toleration.get("tolerationSeconds")
         exists = operator == "EXISTS" or _is_number(toleration, "operator", 1)
         if exists and value is not None and toleration.text("value"):
-            wrong(report, value, f"{value.path} is given; a toleration that EXISTS has no value", write="drop value")
+            wrong(
+                report, value, f"{value.path} is given; a toleration that EXISTS has no value", alternative="drop value"
+            )
         if not exists and not toleration.text("key"):
             lacking(report, toleration, f"{toleration.path} has no key", write=spell(report, "operator", "EXISTS"))
         if seconds is not None and effect != "NO_EXECUTE" and not _is_number(toleration, "effect", 3):
@@ -190,7 +192,7 @@ def _spout_has_no_input(top: Cursor, report: Report) -> None:
     """B: a spout makes data, it takes none, unless it has a service."""
     spout, found = top.get("spout"), top.get("input")
     if spout is not None and spout.get("service") is None and found is not None:
-        lacking(report, found, "input is given; a spout takes none", write="drop input")
+        lacking(report, found, "input is given; a spout takes none", alternative="drop input")
 
 
 def _output_branch_is_a_name(top: Cursor, report: Report) -> None:
@@ -202,7 +204,12 @@ def _output_branch_is_a_name(top: Cursor, report: Report) -> None:
         message = f"{found.path} is {shown(text)}; {_CHARACTERS}"
         wrong(report, found, message, write=spell(report, found.written, "master"))
     elif _LOOKS_LIKE_COMMIT.fullmatch(text):
-        wrong(report, found, f"{found.path} is {shown(text)}, which reads like a commit id", write="another name")
+        wrong(
+            report,
+            found,
+            f"{found.path} is {shown(text)}, which reads like a commit id",
+            alternative="choose another name",
+        )
 
 
 def _pod_strings_are_patches(top: Cursor, report: Report) -> None:

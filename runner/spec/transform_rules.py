@@ -45,7 +45,9 @@ def _variables_can_be_set(transform: Cursor, report: Report) -> None:
     for name, entry in env.node.value.items():
         if not name or "=" in name or "\0" in name:
             at = Cursor(entry.node, f"{env.path}.{name}", name, entry.place)
-            lacking(report, at, f"{shown(name)} cannot be the name of a variable", write="letters, digits and _")
+            lacking(
+                report, at, f"{shown(name)} cannot be the name of a variable", alternative="use letters, digits and _"
+            )
 
 
 def _batching_is_refused(transform: Cursor, report: Report) -> None:
