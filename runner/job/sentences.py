@@ -1,0 +1,67 @@
+"""How commands ended, in one sentence that a person understands."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Sequence
+
+from runner.model.job import ProcessExit
+
+_COMMAND_CHARACTERS = 60
+_WORDS_CHARACTERS = 300
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+class LastWords:
+    """Remembers the line of a command's output that most likely says what went wrong.
+
+    The error that ends the last Python traceback, else the last line on stderr, else the last line.
+    """
+
+    def __init__(self) -> None:
+        self._error = self._stderr = self._any = ""
+        self._in_traceback = False
+
+    def hear(self, stream: str, lines: Sequence[str]) -> None:
+        """Take lines as they come."""
+        for line in lines:
+            if not line.strip():
+                continue
+            self._any = line
+            if stream != "stderr":
+                continue
+            self._stderr = line
+            if line.startswith(_TRACEBACK):
+                self._in_traceback = True
+            elif self._in_traceback and not line[0].isspace():
+                self._in_traceback = False
+                self._error = line
+
+    def __str__(self) -> str:
+        return _shortened(" ".join((self._error or self._stderr or self._any).split()), _WORDS_CHARACTERS)
+
+
+def command_name(argv: Sequence[str]) -> str:
+    """Return a command as one would type it, shortened."""
+    return _shortened(shlex.join(argv), _COMMAND_CHARACTERS)
+
+
+def how_it_ended(exit_: ProcessExit) -> str:
+    """Say how a process ended, as the end of a sentence."""
+    if exit_.signal is None:
+        return f"exited {exit_.status}"
+    try:
+        return f"was killed by {signal.Signals(exit_.signal).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"was killed by signal {exit_.signal}"
+
+
+def failure(argv: Sequence[str], end: str, *, number: int, tries: int, words: str) -> str:
+    """Say which command ended how on which try, and its last words."""
+    sentence = f"{command_name(argv)} {end} on try {number} of {tries}"
+    return f"{sentence}: {words}" if words else sentence
+
+
+def _shortened(text: str, characters: int) -> str:
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
