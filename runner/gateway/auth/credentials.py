@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
+from typing import Protocol
 
 from runner.gateway.request import Principal
 
 
-class Credentials:
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an access key opens, to whoever also knows the secret."""
+
+    principal: Principal
+    secret: str
+
+
+class Credentials(Protocol):
+    """The access keys that a gateway knows."""
+
+    def find(self, access_key: str) -> Grant | None:
+        """Return what an access key opens, in a time that does not tell how close it came."""
+
+
+class Token:
     """The one token that opens a gateway; access key and secret key at once.
 
-    It is not kept: a request brings it as its access key, and proves by its signature that it was meant so.
+    It is not kept: a request brings it as its access key, and its signature proves that it is the secret too.
 
     Args:
         token: The token.
@@ -22,7 +39,7 @@ class Credentials:
         self._digest = hashlib.sha256(token.encode()).digest()
         self._principal = Principal(owner)
 
-    def find(self, access_key: str) -> Principal | None:
-        """Return whom an access key stands for, in a time that does not tell how close it came."""
-        digest = hashlib.sha256(access_key.encode("utf-8", "surrogateescape")).digest()
-        return self._principal if hmac.compare_digest(digest, self._digest) else None
+    def find(self, access_key: str) -> Grant | None:
+        """See `Credentials.find`."""
+        digest = hashlib.sha256(access_key.encode()).digest()
+        return Grant(self._principal, access_key) if hmac.compare_digest(digest, self._digest) else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runner.gateway.auth import sigv2, sigv4
-from runner.gateway.auth.credentials import Credentials
+from runner.gateway.auth.credentials import Token
 from runner.gateway.auth.head import SignedHead
 from runner.gateway.errors import S3Error
 from runner.gateway.request import Principal
@@ -33,7 +33,7 @@ class Guard:
     """
 
     def __init__(self, token: str | None, owner: str) -> None:
-        self._credentials = None if token is None else Credentials(token, owner)
+        self._credentials = None if token is None else Token(token, owner)
         self._everybody = Caller(Principal(owner, is_anonymous=True))
         self._keys = sigv4.SigningKeys()
 

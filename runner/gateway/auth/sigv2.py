@@ -58,13 +58,13 @@ def verify(head: SignedHead, authorization: str | None, credentials: Credentials
         access_key, signature, dates = _presigned(head, now)
     else:
         access_key, signature, dates = _from_header(head, authorization, now)
-    principal = credentials.find(access_key)
-    if principal is None:
+    grant = credentials.find(access_key)
+    if grant is None:
         raise S3Error("InvalidAccessKeyId")
     for text in _strings_to_sign(head, dates):
-        expected = b64encode(hmac.digest(access_key.encode(), text, "sha1"))
+        expected = b64encode(hmac.digest(grant.secret.encode(), text, "sha1"))
         if hmac.compare_digest(expected, signature.encode("latin-1", "replace")):
-            return principal
+            return grant.principal
     raise S3Error("SignatureDoesNotMatch")
 
 

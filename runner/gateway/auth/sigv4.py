@@ -122,17 +122,17 @@ def verify(
         payload_hash = head.header(b"x-amz-content-sha256") or ""
     _check_scope(claim, date)
     _check_signed_headers(head, claim)
-    principal = credentials.find(claim.access_key)
-    if principal is None:
+    grant = credentials.find(claim.access_key)
+    if grant is None:
         raise S3Error("InvalidAccessKeyId")
     scope = "/".join(claim.scope)
-    key = keys.derive(claim.access_key, claim.scope)
+    key = keys.derive(grant.secret, claim.scope)
     for path in _paths(head.address.path):
         canonical = _canonical_request(head, claim, path, payload_hash, is_presigned=authorization is None)
         text = f"{ALGORITHM}\n{date}\n{scope}\n{hashlib.sha256(canonical).hexdigest()}"
         expected = hmac.digest(key, text.encode(), "sha256").hex()
         if hmac.compare_digest(expected.encode(), claim.signature.encode()):
-            return principal, ChunkSigner(key, date, scope, claim.signature)
+            return grant.principal, ChunkSigner(key, date, scope, claim.signature)
     raise S3Error("SignatureDoesNotMatch")
 
 
