@@ -1,21 +1,27 @@
-"""The JSON documents that ``-o json`` prints: Pachyderm's protojson names in camelCase, plus ours.
-
-They are typed dictionaries, so that their JSON Schemas are derived from what is really built, and nothing but the
-standard library is imported to build one. Counters are JSON numbers (proto3's JSON form reads numbers and strings
-alike); times are RFC 3339 in UTC; a field without a value is absent.
-
-Source: https://protobuf.dev/programming-guides/json/
-"""
+"""Model words to the documents of `runner.cli.shapes`; nothing but the standard library is imported to build one."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, NotRequired
+from typing import Any
 
-from typing_extensions import TypedDict  # pydantic derives schemas from these only, before 3.12
-
+from runner.cli.shapes import (
+    AttemptInfo,
+    BranchInfo,
+    BranchRef,
+    CommitInfo,
+    CommitRef,
+    FileInfo,
+    FileRef,
+    JobInfo,
+    JobInputInfo,
+    JobRef,
+    ProjectInfo,
+    RepoInfo,
+    RepoRef,
+)
 from runner.cli.words import rfc3339
 from runner.model.commit import Branch, Commit, Repo
 from runner.model.entry import Entry
@@ -23,224 +29,6 @@ from runner.model.ids import CommitId
 from runner.model.job import Attempt, Job, JobInput, JobKey
 
 JOB_PREFIX = "JOB_"
-
-
-class ProjectRef(TypedDict):
-    """A project's name."""
-
-    name: str
-
-
-class RepoRef(TypedDict):
-    """A repo's name; its type is always ``user``."""
-
-    name: str
-    type: str
-    project: ProjectRef
-
-
-class BranchRef(TypedDict):
-    """A branch's name."""
-
-    repo: RepoRef
-    name: str
-
-
-class CommitRef(TypedDict):
-    """A commit's id in its repo."""
-
-    repo: RepoRef
-    id: str
-    branch: NotRequired[BranchRef]
-
-
-class PipelineRef(TypedDict):
-    """A pipeline's name."""
-
-    project: ProjectRef
-    name: str
-
-
-class JobRef(TypedDict):
-    """A job's id in its pipeline."""
-
-    pipeline: PipelineRef
-    id: str
-
-
-class ProjectInfo(TypedDict):
-    """A project."""
-
-    project: ProjectRef
-    description: NotRequired[str]
-    createdAt: NotRequired[str]
-
-
-class SizeDetails(TypedDict):
-    """Exact sizes."""
-
-    sizeBytes: int
-
-
-class RepoInfo(TypedDict):
-    """A repo; sizes are those of its branch ``master``."""
-
-    repo: RepoRef
-    created: str
-    description: NotRequired[str]
-    sizeBytesUpperBound: int
-    details: SizeDetails
-    branches: NotRequired[list[BranchRef]]
-
-
-class BranchInfo(TypedDict):
-    """A branch; ``head`` is absent while nothing was committed."""
-
-    branch: BranchRef
-    head: NotRequired[CommitRef]
-    createdAt: str
-
-
-class Origin(TypedDict):
-    """Who made a commit."""
-
-    kind: Literal["USER", "AUTO"]
-
-
-class CommitInfo(TypedDict):
-    """A commit; ``state``, ``objects`` and ``digest`` (hex) are ours."""
-
-    commit: CommitRef
-    origin: Origin
-    description: NotRequired[str]
-    parentCommit: NotRequired[CommitRef]
-    started: str
-    finished: NotRequired[str]
-    error: NotRequired[str]
-    sizeBytesUpperBound: int
-    details: SizeDetails
-    state: Literal["OPEN", "FINISHED", "QUARANTINED"]
-    objects: int
-    digest: str
-
-
-class FileRef(TypedDict):
-    """A path in a commit, with Pachyderm's leading slash."""
-
-    commit: CommitRef
-    path: str
-
-
-class FileInfo(TypedDict):
-    """An object, or a common prefix as a folder; ``hash`` is base64, ``etag`` and what follows are ours."""
-
-    file: FileRef
-    fileType: Literal["FILE", "DIR"]
-    sizeBytes: NotRequired[int]
-    committed: NotRequired[str]
-    hash: NotRequired[str]
-    etag: NotRequired[str]
-    headers: NotRequired[dict[str, str]]
-    metadata: NotRequired[dict[str, str]]
-
-
-class Usage(TypedDict):
-    """What a child and its waited-for children used."""
-
-    userSeconds: float
-    systemSeconds: float
-    maxRssBytes: int
-
-
-AttemptInfo = TypedDict(
-    "AttemptInfo",
-    {
-        "datumId": str,
-        "try": int,
-        "started": str,
-        "finished": NotRequired[str],
-        "status": NotRequired[int],
-        "signal": NotRequired[int],
-        "reason": NotRequired[str],
-        "objects": int,
-        "sizeBytes": int,
-        "usage": NotRequired[Usage],
-    },
-)
-AttemptInfo.__doc__ = "One try of one datum; exactly one of ``status`` and ``signal`` once the command ended."
-
-
-class JobInputInfo(TypedDict):
-    """An input as the job was given it."""
-
-    name: str
-    commit: CommitRef
-    s3: bool
-
-
-class JobDetails(TypedDict):
-    """What a job was made from."""
-
-    input: NotRequired[Any]
-    transform: NotRequired[Any]
-
-
-class JobStats(TypedDict):
-    """Bytes that the user code read and wrote, S3 traffic included."""
-
-    downloadBytes: int
-    uploadBytes: int
-
-
-class ReadInfo(TypedDict):
-    """How much of one input was read."""
-
-    name: str
-    objectsRead: int
-    objectsTotal: int
-    keysAbsent: list[str]
-
-
-class JobInfo(TypedDict):
-    """A job; ``status`` (the runner's exit status), ``inputs`` and what follows are ours."""
-
-    job: JobRef
-    pipelineVersion: int
-    outputCommit: CommitRef
-    restart: int
-    dataProcessed: int
-    dataSkipped: int
-    dataTotal: int
-    dataFailed: int
-    dataRecovered: int
-    stats: JobStats
-    state: str
-    reason: NotRequired[str]
-    created: str
-    started: NotRequired[str]
-    finished: NotRequired[str]
-    details: NotRequired[JobDetails]
-    status: NotRequired[int]
-    inputs: list[JobInputInfo]
-    attempts: NotRequired[list[AttemptInfo]]
-    reads: NotRequired[list[ReadInfo]]
-    output: NotRequired[CommitInfo]
-    quarantined: NotRequired[CommitInfo]
-
-
-class DatumRef(TypedDict):
-    """A datum's id in its job."""
-
-    job: JobRef
-    id: str
-
-
-class DatumInfo(TypedDict):
-    """A datum with its tries."""
-
-    datum: DatumRef
-    state: str
-    attempts: list[AttemptInfo]
 
 
 def _set(document: Any, **fields: Any) -> None:
@@ -395,22 +183,3 @@ def job_info(job: Job) -> JobInfo:
     }
     _set(document, reason=job.reason, started=_time(job.started), finished=_time(job.finished), status=job.status)
     return document
-
-
-SCHEMAS: Mapping[str, type] = {
-    "job": JobInfo,
-    "datum": DatumInfo,
-    "commit": CommitInfo,
-    "branch": BranchInfo,
-    "repo": RepoInfo,
-    "file": FileInfo,
-    "project": ProjectInfo,
-}
-
-
-def json_schema(name: str) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of the document *name*, a key of `SCHEMAS`."""
-    from pydantic import TypeAdapter
-
-    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return schema | TypeAdapter(SCHEMAS[name]).json_schema(mode="serialization")

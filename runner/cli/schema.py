@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from runner.cli import documents
+from runner.cli import shapes
 from runner.cli.options import Command
 
 
@@ -20,12 +20,12 @@ def _pipeline() -> dict[str, Any]:
 
 
 def _document(name: str) -> Callable[[], dict[str, Any]]:
-    return lambda: documents.json_schema(name)
+    return lambda: shapes.json_schema(name)
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "pipeline": _pipeline,
-    **{name: _document(name) for name in documents.SCHEMAS},
+    **{name: _document(name) for name in shapes.SCHEMAS},
 }
 
 

@@ -128,15 +128,15 @@ def _out(story: Story, look: Look) -> Text:
     objects, size_bytes = (output.objects, output.size_bytes) if output else (0, 0)
     main = Text(f"{words.count(objects, 'object')}, {words.size(size_bytes)}  {look.pick('→', '->')}  ")
     main.append(f"{job.output_repo}@{job.output_branch}", style="bold")
-    asides = [_changes(story)] if story.change is not None else []
+    asides = [changes_of(story.change)] if story.change is not None else []
     if story.copied_to:
         asides.append(f"copied to {story.copied_to}")
     return _row("out", main, Text(", ".join(asides), style="dim"), look)
 
 
-def _changes(story: Story) -> str:
-    change = story.change
-    if change is None or change == Change():
+def changes_of(change: Change) -> str:
+    """Say how an output differs from its parent."""
+    if change == Change():
         return "the same as before"
     parts = ((change.added, "added"), (change.changed, "changed"), (change.removed, "removed"))
     return ", ".join(f"{words.count(number)} {word}" for number, word in parts if number)

@@ -21,6 +21,9 @@ from runner.model.job import Attempt, DatumState, Job
 _GAP = 2
 _LEAST = 8
 _NONE = "-"
+_SIZE = len("1023.9 MiB")
+_CLOCK = len("2025-11-21 09:41")
+_TIMESTAMP = len("2026-11-22T09:14:03.113204Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +196,16 @@ def commits_table(commits: Sequence[Commit], now: datetime, look: Look) -> list[
 
 
 def files_table(items: Sequence[Entry | bytes], now: datetime, look: Look) -> list[Text]:
-    """List objects and common prefixes by their whole keys."""
-    columns = (Column("SIZE", right=True), Column("MODIFIED"), Column("NAME"))
-    rows = [
-        (_NONE, _NONE, Text(words.key(item), style="blue"))
-        if isinstance(item, bytes)
-        else (words.size(item.size), moment(item.modified, now, look), words.key(item.key))
-        for item in items
-    ]
-    return table(columns, rows, look)
+    """List objects and common prefixes by their whole keys; the columns of every page are the same."""
+    when = _CLOCK if look.is_terminal else _TIMESTAMP
+    lines = [Text(f"{'SIZE':>{_SIZE}}  {'MODIFIED':<{when}}  NAME", style="dim")] if items else []
+    for item in items:
+        if isinstance(item, bytes):
+            lines.append(Text.assemble(f"{_NONE:>{_SIZE}}  {_NONE:<{when}}  ", (words.key(item), "blue")))
+        else:
+            modified = moment(item.modified, now, look)
+            lines.append(Text(f"{words.size(item.size):>{_SIZE}}  {modified:<{when}}  {words.key(item.key)}"))
+    return lines
 
 
 def attempts_table(attempts: Sequence[Attempt], now: datetime, look: Look) -> list[Text]:

@@ -3,7 +3,7 @@ import json
 import pytest
 from pydantic import TypeAdapter
 
-from runner.cli import documents
+from runner.cli import documents, shapes
 from tests.cli.samples import ATTEMPT, BRANCH, COMMIT, ENTRY, FAILED, ID, JOB, REPO
 
 
@@ -57,11 +57,11 @@ def test_a_common_prefix_is_a_folder():
     ],
 )
 def test_every_document_is_what_its_schema_says(name, document):
-    TypeAdapter(documents.SCHEMAS[name]).validate_python(document, strict=True)
-    assert set(document) <= set(documents.json_schema(name)["properties"])
+    TypeAdapter(shapes.SCHEMAS[name]).validate_python(document, strict=True)
+    assert set(document) <= set(shapes.json_schema(name)["properties"])
     json.dumps(document)
 
 
 def test_schemas_are_of_the_2020_draft():
-    for name in documents.SCHEMAS:
-        assert documents.json_schema(name)["$schema"].endswith("2020-12/schema")
+    for name in shapes.SCHEMAS:
+        assert shapes.json_schema(name)["$schema"].endswith("2020-12/schema")

@@ -1,0 +1,85 @@
+"""What a command works on: the settings, the open store, the project, and how results are shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from runner.cli.looks import Look, look_at, show
+from runner.cli.options import Options
+from runner.host import settings as host_settings
+from runner.host.settings import Settings
+from runner.model import address
+from runner.model.address import Address
+from runner.store import Store, StoreSettings, open_store
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """An open store and how to speak of it.
+
+    Attributes:
+        now: In the reader's zone.
+        look: Of stdout.
+    """
+
+    store: Store
+    options: Options
+    settings: Settings
+    project: str
+    now: datetime
+    look: Look
+
+    def place(self, text: str) -> Address:
+        """Read an address in the project; raises `InvalidAddress`."""
+        return address.parse(text, project=self.project)
+
+    def tell(self, document: Mapping[str, Any] | Sequence[Any], lines: Iterable[Text], *, nothing: str = "") -> None:
+        """Print a result: as one JSON document, or as *lines*; of an empty one say *nothing* on stderr."""
+        if self.options.is_json:
+            print_json(document)
+            return
+        shown = list(lines)
+        show(shown, self.look)
+        if not shown and nothing and not self.options.quiet:
+            sys.stderr.write(f"{nothing}\n")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on stdout, indented for a person."""
+    indent = 2 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(document, indent=indent, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def flags_of(options: Options) -> dict[str, object]:
+    """Return what the command line said of the settings."""
+    flags = {
+        "store": options.store,
+        "project": options.project,
+        "log_format": options.log_format,
+        "log_level": options.log_level,
+    }
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def settings_of(options: Options) -> Settings:
+    """Read the settings, the command line's over all others; raises `SettingInvalid`."""
+    return host_settings.load(flags_of(options), options.config)
+
+
+@asynccontextmanager
+async def opened(options: Options) -> AsyncIterator[World]:
+    """Open the store for one command; raises what `open_store` raises."""
+    settings = settings_of(options)
+    storage = StoreSettings(allow_network_folder=settings.storage.allow_network_folder)
+    async with open_store(settings.store, settings=storage) as store:
+        yield World(store, options, settings, settings.project, datetime.now().astimezone(), look_at(sys.stdout))
