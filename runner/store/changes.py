@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
@@ -41,9 +41,9 @@ class Change:
         """Look a key up as it is now, with what was changed."""
         return tree.find(self._store.catalog.db, self._stack.read_set, key)
 
-    def walk(self) -> AsyncIterator[Row]:
-        """Yield what the branch held when the change began, in the order of keys."""
-        return tree.walk(self._store.catalog.db, self._stack.below)
+    def walk(self, prefix: bytes = b"") -> AsyncGenerator[Row, None]:
+        """Yield what the branch held under *prefix* when the change began, in the order of keys."""
+        return tree.walk(self._store.catalog.db, self._stack.below, prefix)
 
     async def put(self, key: bytes, pieces: AsyncIterable[bytes], attributes: Attributes) -> Entry:
         """Write one object; raises what *pieces* raises, and then nothing has changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runner.model.entry import Attributes, Checksum, ChecksumAlgorithm, ChecksumType, Entry, Part
@@ -25,6 +26,7 @@ class Row(NamedTuple):
     modified_us: int | None = None
     meta: bytes | None = None
     checksum: str | None = None
+    parts: int | None = None
 
 
 COLUMNS = ", ".join(Row._fields)
@@ -35,8 +37,8 @@ def tombstone(key: bytes) -> Row:
     return Row(key, EntryKind.TOMBSTONE)
 
 
-def row_of(entry: Entry) -> Row:
-    """Return the row of *entry*, whose `content` is a `Content`."""
+def row_of(entry: Entry, parts: int | None = None) -> Row:
+    """Return the row of *entry*, whose `content` is a `Content`; *parts* is the number of its part list."""
     content = entry.content
     if not isinstance(content, Content):
         raise TypeError("an entry that is stored has content")
@@ -50,12 +52,13 @@ def row_of(entry: Entry) -> Row:
         to_us(entry.modified),
         encode_attributes(entry.attributes),
         encode_checksum(entry.checksum),
+        parts,
     )
 
 
-def entry_of(row: Row) -> Entry:
-    """Return the entry of a row that is no tombstone; its parts are not loaded."""
-    key, kind, content, digest, size, etag, modified_us, meta, checksum = row
+def entry_of(row: Row, parts: tuple[Part, ...] = ()) -> Entry:
+    """Return the entry of a row that is no tombstone."""
+    key, kind, content, digest, size, etag, modified_us, meta, checksum, _ = row
     if content is None or digest is None or size is None or etag is None or modified_us is None:
         raise TypeError("a tombstone is no entry")
     return Entry(
@@ -66,18 +69,22 @@ def entry_of(row: Row) -> Entry:
         from_us(modified_us),
         decode_attributes(meta),
         decode_checksum(checksum),
+        parts,
         content=Content(EntryKind(kind), content),
     )
 
 
-def parts_of(db: sqlite3.Connection, content: Content) -> tuple[Part, ...]:
-    """Return what is told of the parts of a multipart object; else nothing."""
-    if content.kind != EntryKind.MANIFEST:
-        return ()
-    rows = db.execute(
-        "SELECT n, size, etag, checksum FROM manifest_part WHERE manifest = ? ORDER BY n", (content.id,)
-    ).fetchall()
-    return tuple(Part(*row) for row in rows)
+def whole_entry_of(db: sqlite3.Connection, row: Row) -> Entry:
+    """Return the entry of a row that is no tombstone, with its parts."""
+    if row.parts is None:
+        return entry_of(row)
+    (parts,) = db.execute("SELECT parts FROM part_list WHERE id = ?", (row.parts,)).fetchone()
+    return entry_of(row, tuple(Part(*part) for part in json.loads(parts)))
+
+
+def encode_parts(parts: Sequence[Part]) -> bytes:
+    """Return what a part list holds."""
+    return json.dumps([(part.number, part.size, part.etag, part.checksum) for part in parts]).encode()
 
 
 def encode_attributes(attributes: Attributes) -> bytes | None:

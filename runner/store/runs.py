@@ -40,10 +40,18 @@ def merged(tx: Transaction, layers: ReadSet) -> ReadSet:
     All are sealed and measured.
     """
     rows = _rows(tx, layers)
-    count = plan(rows)
+    count = plan(rows) if rows else 1
     if count == 1 or (sum(rows[:count]) > MERGE_MAX_ROWS and len(layers) <= LAYERS_MAX):
         return tuple(layers)
     return (_merge(tx, layers[:count], is_root=count == len(layers)), *layers[count:])
+
+
+def adopt(tx: Transaction, run: int) -> None:
+    """Let a run take the place of the deltas that it was merged from, where these are nobody's history."""
+    for delta in _covers(tx, run):
+        staging.set_state(tx, delta, LayerState.DROPPING)
+    tx.sql.execute(sa.update(t.layer).where(t.layer.c.id == run).values(kind=LayerKind.DELTA))
+    tx.sql.execute(sa.delete(t.run).where(t.run.c.layer == run))
 
 
 def _rows(tx: Transaction, layers: ReadSet) -> list[int]:

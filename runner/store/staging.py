@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from runner.model.entry import NO_CONDITION, Condition, Entry
+from runner.model.entry import NO_CONDITION, Condition, Entry, Part
 from runner.store import tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
 from runner.store.catalog.engine import Transaction
-from runner.store.entries import COLUMNS, Row, row_of, tombstone
+from runner.store.entries import COLUMNS, Row, encode_parts, row_of, tombstone
 from runner.store.view import NoSuchKey, PreconditionFailed, ViewClosed
 
 _PUT = f"INSERT OR REPLACE INTO entry (layer, {COLUMNS}) VALUES (?{', ?' * len(Row._fields)})"  # noqa: S608  # constants
@@ -59,9 +60,19 @@ def judge(db: sqlite3.Connection, layers: tree.ReadSet, key: bytes, condition: C
         raise PreconditionFailed("the object is there")
 
 
-def put(tx: Transaction, layer: int, entry: Entry) -> None:
-    """Write an entry into an open layer."""
-    put_row(tx, layer, row_of(entry))
+def put(tx: Transaction, layer: int, entry: Entry, parts: int | None = None) -> None:
+    """Write an entry into an open layer; *parts* is the number of its part list."""
+    put_row(tx, layer, row_of(entry, parts))
+
+
+def keep_parts(tx: Transaction, parts: Sequence[Part]) -> int | None:
+    """Write a part list and return its number; None when there are no parts."""
+    if not parts:
+        return None
+    number: int = tx.sql.execute(
+        sa.insert(t.part_list).values(parts=encode_parts(parts)).returning(t.part_list.c.id)
+    ).scalar_one()
+    return number
 
 
 def put_row(tx: Transaction, layer: int, row: Row) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from functools import cache
 
 import trio
@@ -189,7 +189,7 @@ def _beyond(rolled: bytes) -> bytes:
 
 async def walk(
     db: sqlite3.Connection, layers: ReadSet, prefix: bytes = b"", *, tombstones: bool = False
-) -> AsyncIterator[Row]:
+) -> AsyncGenerator[Row, None]:
     """Yield every row under *prefix* in the order of keys; hands the loop back now and then.
 
     Args:
@@ -206,3 +206,22 @@ async def walk(
             await trio.lowlevel.checkpoint()
         if tombstones or row.kind != EntryKind.TOMBSTONE:
             yield row
+
+
+async def diff(
+    db: sqlite3.Connection, before: ReadSet, after: ReadSet
+) -> AsyncGenerator[tuple[Row | None, Row | None], None]:
+    """Yield what differs: the row before and the row after of each key that does not hold the same, in order."""
+    old, new = walk(db, before), walk(db, after)
+    left, right = await anext(old, None), await anext(new, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left.key < right.key):
+            yield left, None
+            left = await anext(old, None)
+        elif left is None or right.key < left.key:
+            yield None, right
+            right = await anext(new, None)
+        else:
+            if (left.digest, left.size, left.meta) != (right.digest, right.size, right.meta):
+                yield left, right
+            left, right = await anext(old, None), await anext(new, None)

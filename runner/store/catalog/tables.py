@@ -69,16 +69,8 @@ extent = Table(
     **_CLUSTERED,
 )
 
-manifest_part = Table(  # what S3 tells of the parts of a multipart object
-    "manifest_part",
-    metadata,
-    _some("manifest", INTEGER),
-    _some("n", INTEGER),
-    _some("size", INTEGER),
-    _some("etag", TEXT),
-    Column("checksum", TEXT),
-    PrimaryKeyConstraint("manifest", "n"),
-    **_CLUSTERED,
+part_list = Table(  # what S3 tells of the parts of a multipart object: a JSON array of number, size, ETag, checksum
+    "part_list", metadata, _number(), _some("parts", BLOB), **_NUMBERED
 )
 
 # Names and history.
@@ -191,6 +183,7 @@ entry = Table(
     Column("modified_us", INTEGER),
     Column("meta", BLOB),  # content headers and user metadata in canonical form; NULL: none
     Column("checksum", TEXT),
+    Column("parts", INTEGER),  # of a multipart object: its part_list
     PrimaryKeyConstraint("layer", "key"),
     **_CLUSTERED,
 )
@@ -312,7 +305,6 @@ attempt = Table(
     _some("number", INTEGER),
     _some("n", INTEGER),  # order of the attempts of a job: its layer's place in the stack
     _some("layer", INTEGER),
-    _some("kept", INTEGER),
     _some("started_us", INTEGER),
     Column("finished_us", INTEGER),
     Column("exit_status", INTEGER),
@@ -358,7 +350,7 @@ observed = Table(
     _some("detail", BLOB),  # the ETag of an object, the delimiter of a listing
     _some("ranges", TEXT),
     Column("reached", BLOB),
-    _some("count", INTEGER),
+    _some("requests", INTEGER),
     _some("first_us", INTEGER),
     _some("last_us", INTEGER),
     PrimaryKeyConstraint("job", "input", "key", "op", "detail"),

@@ -1,0 +1,167 @@
+"""One try of one datum: its layer of the output, and the view that its program gets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+import sqlalchemy as sa
+import trio
+
+from runner.model.job import Attempt, JobState, ProcessExit
+from runner.store import finishing, jobs, runs, staging, uploads
+from runner.store.buckets import CommitBucket
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.gate import Gate
+from runner.store.output import OutBucket
+from runner.store.staging import Stack
+from runner.store.store import Store
+from runner.store.times import from_us
+from runner.store.view import AccessDenied, Bucket, BucketAlreadyOwned, NoSuchBucket
+
+JobBucket = CommitBucket | OutBucket
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt as it was begun.
+
+    Attributes:
+        n: Which attempt of its job; the place of its layer in the job's stack.
+        stack: Its own layer above those that earlier attempts left.
+    """
+
+    job: int
+    datum: str
+    number: int
+    n: int
+    stack: Stack
+    started: datetime
+
+
+class JobView:
+    """What the program of an attempt sees: inputs as read-only buckets, and `out`."""
+
+    def __init__(self, buckets: Mapping[str, Bucket], gate: Gate) -> None:
+        self._buckets = buckets
+        self._gate = gate
+
+    async def list_buckets(self) -> Sequence[Bucket]:
+        """As `runner.store.view.View.list_buckets`."""
+        self._gate.check()
+        return [self._buckets[name] for name in sorted(self._buckets)]
+
+    async def get_bucket(self, name: str) -> Bucket:
+        """As `runner.store.view.View.get_bucket`."""
+        self._gate.check()
+        if name not in self._buckets:
+            raise NoSuchBucket("the job has no such bucket", hint=f"it has {', '.join(sorted(self._buckets))}")
+        return self._buckets[name]
+
+    async def create_bucket(self, name: str) -> NoReturn:
+        """Raise `BucketAlreadyOwned` or `AccessDenied`."""
+        self._gate.check()
+        if name in self._buckets:
+            raise BucketAlreadyOwned("the bucket is there")
+        raise AccessDenied("a job cannot make buckets")
+
+    async def delete_bucket(self, name: str) -> None:
+        """Raise `NoSuchBucket` or `AccessDenied`."""
+        await self.get_bucket(name)
+        raise AccessDenied("a job cannot delete its buckets")
+
+
+class AttemptSession:
+    """An attempt under way. Made by `JobSession.open_attempt`.
+
+    Attributes:
+        view: For the gateway.
+        buckets: All inputs and `out` by name, also those that are no buckets to the program.
+        dropped_uploads: How many uploads were never completed; known after `close`.
+    """
+
+    def __init__(
+        self, store: Store, begun: Begun, buckets: Mapping[str, JobBucket], *, visible: Collection[str], gate: Gate
+    ) -> None:
+        self.buckets = buckets
+        self.view = JobView({name: buckets[name] for name in visible}, gate)
+        self.dropped_uploads = 0
+        self._store = store
+        self._begun = begun
+        self._gate = gate
+
+    async def close(self, *, keep: bool, exit: ProcessExit | None, reason: str) -> Attempt:  # noqa: A002  # the word
+        """End the view at once, then keep or drop what was written through it.
+
+        Nothing is written after this begins but what a transaction was already asked to write.
+
+        Args:
+            keep: Whether the attempt succeeded.
+            exit: How the command ended; None: it never started.
+            reason: One sentence when it did not succeed; else empty.
+
+        Cancellation: the view has ended; the layer is closed with the job.
+        """
+        self._gate.close()
+        await trio.lowlevel.checkpoint()
+        attempt, self.dropped_uploads = await self._store.writer.write(
+            lambda tx: _end(tx, self._begun, keep=keep, exit_=exit, reason=reason)
+        )
+        return attempt
+
+
+def begin_attempt(tx: Transaction, job: int, datum: str, number: int) -> Begun:
+    """Write the rows of an attempt; raises `JobLost`."""
+    finishing.require_state(tx, job, JobState.STARTING, JobState.RUNNING)
+    below = finishing.stack_of(tx.sql, job)
+    layer = staging.open_layer(tx, job=job)
+    n = tx.sql.execute(sa.select(sa.func.count()).select_from(t.attempt).where(t.attempt.c.job == job)).scalar_one()
+    values = {"job": job, "datum": datum, "number": number, "n": n, "layer": layer, "started_us": tx.now_us}
+    tx.sql.execute(sa.insert(t.attempt).values(**values, reason="", objects=0, bytes=0))
+    tx.sql.execute(sa.insert(t.stack).values(job=job, n=n, layer=layer))
+    return Begun(job, datum, number, n, Stack(layer, below), from_us(tx.now_us))
+
+
+def _end(tx: Transaction, begun: Begun, *, keep: bool, exit_: ProcessExit | None, reason: str) -> tuple[Attempt, int]:
+    """Close an attempt's layer; return the attempt and how many uploads were dropped."""
+    layer = begun.stack.top
+    staging.set_state(tx, layer, LayerState.SEALED if keep else LayerState.QUARANTINED)
+    dropped = uploads.drop_all(tx, layer)
+    objects, size_bytes = staging.measure(tx, layer)
+    if keep:
+        _merge_neighbours(tx, begun)
+    else:
+        tx.sql.execute(sa.delete(t.stack).where(t.stack.c.job == begun.job, t.stack.c.n == begun.n))
+        objects = size_bytes = 0
+    usage = None if exit_ is None else exit_.usage
+    values = {
+        "finished_us": tx.now_us,
+        "exit_status": None if exit_ is None else exit_.status,
+        "exit_signal": None if exit_ is None else exit_.signal,
+        "user_seconds": None if usage is None else usage.user_seconds,
+        "system_seconds": None if usage is None else usage.system_seconds,
+        "max_rss_bytes": None if usage is None else usage.max_rss_bytes,
+        "reason": reason,
+        "objects": objects,
+        "bytes": size_bytes,
+    }
+    columns = t.attempt.c
+    same = (columns.job == begun.job, columns.datum == begun.datum, columns.number == begun.number)
+    tx.sql.execute(sa.update(t.attempt).where(*same).values(values))
+    return jobs.attempt_of(tx.sql, begun.job, begun.datum, begun.number), dropped
+
+
+def _merge_neighbours(tx: Transaction, begun: Begun) -> None:
+    """Keep the stack low: a job of many datums reads few layers."""
+    stack = begun.stack.read_set
+    lower = runs.merged(tx, stack)
+    if len(lower) == len(stack):
+        return
+    runs.adopt(tx, lower[0])
+    tx.sql.execute(sa.delete(t.stack).where(t.stack.c.job == begun.job))
+    for layer, n in zip(lower, range(begun.n, begun.n - len(lower), -1), strict=True):
+        tx.sql.execute(sa.insert(t.stack).values(job=begun.job, n=n, layer=layer))

@@ -1,0 +1,164 @@
+"""Buckets: a commit, which is only read, and what is common to it and to `out`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import NoReturn
+
+from runner.model.entry import (
+    Entry,
+)
+from runner.model.provenance import ReadKind
+from runner.store import commits, tree
+from runner.store.content import Content
+from runner.store.entries import whole_entry_of
+from runner.store.gate import Door
+from runner.store.reads import ReadLog
+from runner.store.store import Store
+from runner.store.view import (
+    DEFAULT_PAGE,
+    AccessDenied,
+    NoSuchKey,
+    NoSuchUpload,
+    ObjectReader,
+    Page,
+    Upload,
+)
+
+
+class StoredReader:
+    """An object of a bucket, as it was when it was looked up."""
+
+    def __init__(self, bucket: LayeredBucket, entry: Entry) -> None:
+        self._bucket = bucket
+        self._entry = entry
+
+    @property
+    def entry(self) -> Entry:
+        """The object."""
+        return self._entry
+
+    async def read(self, first: int, end: int) -> AsyncIterator[bytes]:
+        """Yield the bytes ``[first, end)``; what was yielded counts as read, also when the reader stops early."""
+        sent = 0
+        try:
+            pieces = self._bucket.store.objects.read(content_of(self._entry), first, end)
+            async with aclosing(pieces), aclosing(self._bucket.door.gate.guarded(pieces)) as guarded:
+                async for piece in guarded:
+                    sent += len(piece)
+                    yield piece
+        finally:
+            self.note_range(first, first + sent)
+
+    def note_range(self, first: int, end: int) -> None:
+        """Count these bytes as read."""
+        self._bucket.door.traffic.bytes_read += end - first
+        if self._bucket.log is not None:
+            self._bucket.log.note_range(self._bucket.name, self._entry, first, end)
+
+
+class LayeredBucket:
+    """Reads of what a read set holds, counted and noted."""
+
+    def __init__(
+        self, store: Store, name: str, created: datetime, *, layers: tree.ReadSet, door: Door, log: ReadLog | None
+    ) -> None:
+        self.store = store
+        self.door = door
+        self.log = log
+        self._name = name
+        self._created = created
+        self._layers = layers
+
+    @property
+    def name(self) -> str:
+        """The bucket's name."""
+        return self._name
+
+    @property
+    def created(self) -> datetime:
+        """When it came to be."""
+        return self._created
+
+    async def head(self, key: bytes) -> Entry:
+        """As `runner.store.view.Bucket.head`."""
+        with self.door:
+            return await self._look_up(key, ReadKind.HEAD)
+
+    async def get(self, key: bytes) -> ObjectReader:
+        """As `runner.store.view.Bucket.get`."""
+        with self.door:
+            entry = await self._look_up(key, ReadKind.GET)
+            self.door.traffic.objects_read += 1
+            return StoredReader(self, entry)
+
+    async def list(self, prefix: bytes, delimiter: bytes, after: bytes, limit: int = DEFAULT_PAGE) -> Page:
+        """As `runner.store.view.Bucket.list`."""
+        with self.door:
+            db = self.store.catalog.db
+            page = await tree.list_page(db, self._layers, prefix, delimiter, after, limit=limit)
+            if self.log is not None:
+                self.log.note_list(self._name, prefix, delimiter, page.next_after)
+                await self._spill()
+            return page
+
+    async def _look_up(self, key: bytes, op: ReadKind) -> Entry:
+        db = self.store.catalog.db
+        row = tree.find(db, self._layers, key)
+        if self.log is not None:
+            await self._spill()
+        if row is None:
+            if self.log is not None:
+                self.log.note_miss(self._name, key)
+            raise NoSuchKey("there is no such object")
+        entry = whole_entry_of(db, row)
+        if self.log is not None:
+            self.log.note_object(self._name, entry, op)
+        return entry
+
+    async def _spill(self) -> None:
+        if self.log is not None and self.log.is_full:
+            await self.log.spill()
+
+
+class CommitBucket(LayeredBucket):
+    """A commit as a bucket: nothing in it can be changed."""
+
+    @property
+    def is_writable(self) -> bool:
+        """No."""
+        return False
+
+    async def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
+        """Raise `AccessDenied`."""
+        with self.door:
+            raise AccessDenied("inputs are read-only")
+
+    async def _deny(self, *_args: object, **_kwargs: object) -> NoReturn:
+        """Raise `NoSuchUpload`: none was ever begun."""
+        with self.door:
+            raise NoSuchUpload("there is no such upload")
+
+    put = copy = delete = create_upload = put_part = copy_part = complete_upload = abort_upload = _refuse
+    get_upload = list_parts = _deny
+
+    async def list_uploads(self, *_args: object, **_kwargs: object) -> tuple[Sequence[Upload], bool]:
+        """Return none."""
+        with self.door:
+            return (), False
+
+
+def commit_bucket(store: Store, name: str, commit: int, *, door: Door, log: ReadLog | None = None) -> CommitBucket:
+    """Return the commit of that number as a bucket."""
+    sql = store.catalog.sql
+    created = commits.inspect_number(sql, commit).started
+    return CommitBucket(store, name, created, layers=commits.read_set(sql, commit), door=door, log=log)
+
+
+def content_of(entry: Entry) -> Content:
+    """Return the store's handle on the bytes of one of its own entries."""
+    if not isinstance(entry.content, Content):
+        raise TypeError("an entry of the store has content")
+    return entry.content

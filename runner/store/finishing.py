@@ -1,0 +1,195 @@
+"""How a job ends: its layers are sealed, then published as one commit, or put aside as a quarantined one.
+
+Used by the job's own session and, when its runner died, by whoever meets it next: both read nothing but the catalog.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from runner.model.commit import Commit, CommitOrigin, CommitState
+from runner.model.errors import Conflict
+from runner.model.ids import CommitId
+from runner.model.job import JobState
+from runner.model.provenance import SCHEMA, Record, canonical
+from runner.store import commits, refs, runs, staging, tree, uploads
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.commits import Draft
+from runner.store.contentsum import ContentSum
+from runner.store.store import Store
+
+
+class JobLost(Conflict):
+    """The job was finished, or is owned, by somebody else."""
+
+
+class BranchGone(Conflict):
+    """The branch that the job's output belongs to was deleted meanwhile."""
+
+
+class End(NamedTuple):
+    """How a job ended: *reason* is one sentence, *status* the runner's exit status for it."""
+
+    state: JobState
+    reason: str = ""
+    status: int = 0
+
+
+def require_state(tx: Transaction, job: int, *states: JobState) -> sa.Row[Any]:
+    """Return the row of a job that is in one of *states*; raises `JobLost`."""
+    row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
+    state = JOB_STATE.word(row.state)
+    if state not in states:
+        raise JobLost(f"the job is {state} already", hint=f"runner job inspect {row.uuid}")
+    return row
+
+
+def stack_of(sql: sa.Connection, job: int) -> tree.ReadSet:
+    """Return the layers of a job's output, newest first."""
+    rows = sql.execute(sa.select(t.stack.c.layer).where(t.stack.c.job == job).order_by(t.stack.c.n.desc()))
+    return tuple(rows.scalars())
+
+
+def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) -> None:
+    """Let nothing more into a job's output, and keep with what a crash would be settled; raises `JobLost`."""
+    require_state(tx, job, JobState.STARTING, JobState.RUNNING)
+    for layer in stack_of(tx.sql, job):
+        staging.set_state(tx, layer, LayerState.SEALED)
+        uploads.drop_all(tx, layer)
+        staging.measure(tx, layer)
+    values = {"state": JOB_STATE.code(JobState.FINISHING), "draft": canonical(draft), **counters}
+    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
+
+
+async def content_of(store: Store, layers: tree.ReadSet) -> ContentSum:
+    """Return what sealed layers hold: one walk, outside of any transaction."""
+    content = ContentSum()
+    async for row in tree.walk(store.catalog.db, layers):
+        content.add(row)
+    return content
+
+
+def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> Commit:
+    """Make a sealed job's output a commit of its branch; record, ref and job state are one transaction with it.
+
+    Again: the same commit.
+
+    Raises:
+        JobLost, BranchGone.
+    """
+    row = require_state(tx, job, JobState.FINISHING, JobState.SUCCESS)
+    if row.state == JOB_STATE.code(JobState.SUCCESS):
+        return commits.inspect_number(tx.sql, row.commit_id)
+    ref = refs.find(tx.sql, row.output_repo, row.output_branch)
+    if ref is None:
+        raise BranchGone(f"the output branch {row.output_branch} was deleted meanwhile")
+    layers = stack_of(tx.sql, job)
+    number = commits.insert(
+        tx,
+        Draft(
+            repo=row.output_repo,
+            id=CommitId(row.uuid),
+            branch=row.output_branch,
+            parent=ref.head,
+            base=None,
+            layers=layers,
+            read_set=runs.merged(tx, layers),
+            content=content,
+            origin=CommitOrigin.AUTO,
+            started_us=row.created_us,
+        ),
+    )
+    refs.move(tx, ref, number)
+    tx.sql.execute(sa.insert(t.provenance).values(commit_id=number, record=canonical(record)))
+    _end(tx, job, End(JobState.SUCCESS), number)
+    return commits.inspect_number(tx.sql, number)
+
+
+def put_aside(tx: Transaction, job: int) -> tree.ReadSet:
+    """Close all layers of a job that will not be published.
+
+    Returns:
+        What it leaves behind, newest first: the layer of its last attempt above those that were kept.
+    """
+    if tx.sql.execute(sa.select(t.job.c.state).where(t.job.c.id == job)).scalar_one() >= JOB_TERMINAL_FROM:
+        return ()
+    stack = stack_of(tx.sql, job)
+    last = tx.sql.execute(
+        sa.select(t.layer.c.id, t.layer.c.state)
+        .join(t.attempt, t.attempt.c.layer == t.layer.c.id)
+        .where(t.attempt.c.job == job)
+        .order_by(t.attempt.c.n.desc())
+        .limit(1)
+    ).first()
+    has_failed = last is not None and last.state == LayerState.QUARANTINED and last.id not in stack
+    layers = (last.id, *stack) if last is not None and has_failed else stack
+    for layer in layers:
+        staging.set_state(tx, layer, LayerState.QUARANTINED)
+        uploads.drop_all(tx, layer)
+    return layers
+
+
+def abandon(tx: Transaction, job: int, end: End, layers: tree.ReadSet, content: ContentSum) -> None:
+    """End a job without moving its branch; what it left behind becomes a quarantined commit. Twice: no change."""
+    row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
+    if row.state >= JOB_TERMINAL_FROM:
+        return
+    number = None
+    if content.objects:
+        draft = Draft(
+            repo=row.output_repo,
+            id=CommitId(row.uuid),
+            branch=row.output_branch,
+            parent=None,
+            base=None,
+            layers=layers,
+            read_set=layers,
+            content=content,
+            origin=CommitOrigin.AUTO,
+            started_us=row.created_us,
+            state=CommitState.QUARANTINED,
+            error=end.reason,
+        )
+        number = commits.insert(tx, draft)
+    _end(tx, job, end, number)
+
+
+def completed(draft: Record, commit: CommitId, content: ContentSum) -> Record:
+    """Return a journalled record with what was not known at the seal: the output."""
+    output = {
+        "commit": commit,
+        "digest": content.digest().hex(),
+        "objects": content.objects,
+        "bytes": content.size_bytes,
+    }
+    return {"schema": SCHEMA, **draft, "output": {**draft.get("output", {}), **output}}
+
+
+def drafted(row: sa.Row[Any]) -> Record:
+    """Return the record that was journalled at the seal."""
+    draft: Record = json.loads(row.draft or b"{}")
+    return draft
+
+
+def _end(tx: Transaction, job: int, end: End, commit: int | None) -> None:
+    values = {
+        "state": JOB_STATE.code(end.state),
+        "status": end.status,
+        "reason": end.reason,
+        "commit_id": commit,
+        "finished_us": tx.now_us,
+        "draft": None,
+    }
+    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
+    tx.sql.execute(sa.delete(t.stack).where(t.stack.c.job == job))
+    tx.sql.execute(
+        sa.update(t.attempt)
+        .where(t.attempt.c.job == job, t.attempt.c.finished_us.is_(None))
+        .values(finished_us=tx.now_us, reason=end.reason)
+    )

@@ -1,0 +1,299 @@
+"""A job's session: who runs a job holds it, and with it the job's inputs, output and read log.
+
+The gateway gets only the narrower `view` of one attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Self
+
+import sqlalchemy as sa
+import trio
+
+from runner.model.commit import Commit
+from runner.model.ids import CommitId, new_commit_id
+from runner.model.job import Job, JobInput, JobKey, JobState
+from runner.model.pipeline import OUTPUT_BUCKET, Pipeline
+from runner.model.provenance import Record
+from runner.store import commits, finishing, jobs, pipelines, refs, repos, tree
+from runner.store.attempts import AttemptSession, begin_attempt
+from runner.store.buckets import CommitBucket, commit_bucket
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import JOB_STATE
+from runner.store.catalog.engine import Transaction
+from runner.store.contentsum import ContentSum
+from runner.store.finishing import End, JobLost
+from runner.store.gate import Door, Gate
+from runner.store.locks import OwnerLock
+from runner.store.output import OutBucket
+from runner.store.reads import ReadLog, Traffic
+from runner.store.store import Store
+
+CLOSE_SECONDS = 10
+KILLED_STATUS = 143
+"""128 + SIGTERM: what ends a runner early most of the time."""
+
+_NO_DRAFT: Record = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class DatumCounts:
+    """How many datums a job has, and what became of them."""
+
+    data_total: int = 0
+    data_processed: int = 0
+    data_skipped: int = 0
+    data_failed: int = 0
+    data_recovered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSummary:
+    """What a sealed job will commit, compared with the branch's head of that moment.
+
+    Attributes:
+        parent: That head, if any.
+    """
+
+    digest: bytes
+    objects: int
+    size_bytes: int
+    added: int
+    changed: int
+    removed: int
+    parent: CommitId | None
+
+
+class JobSession:
+    """One job of this process, from its row to its end. Made by `open_job`.
+
+    Attributes:
+        inputs: Pinned to their commits.
+        reads: What was read of them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        number: int,
+        pipeline: Pipeline,
+        pinned: Mapping[str, int],
+        *,
+        lock: OwnerLock,
+        readable: bool,
+    ) -> None:
+        self.reads = ReadLog(store, number)
+        self._store = store
+        self._number = number
+        self._pipeline = pipeline
+        self._pinned = pinned
+        self._lock = lock
+        self._readable = readable
+        self._content = ContentSum()
+        sql = store.catalog.sql
+        self.inputs: Sequence[JobInput] = self.job.inputs
+        self._traffic = {
+            name: Traffic(total_objects=commits.inspect_number(sql, commit).objects) for name, commit in pinned.items()
+        }
+        self._traffic[OUTPUT_BUCKET] = Traffic()
+
+    @property
+    def job(self) -> Job:
+        """The job as the store has it now."""
+        return jobs.inspect_number(self._store.catalog.sql, self._number)
+
+    @property
+    def key(self) -> JobKey:
+        """Its address."""
+        return self.job.key
+
+    def traffic(self) -> Mapping[str, Traffic]:
+        """Return what went through each bucket so far, live."""
+        return self._traffic
+
+    async def start(self) -> None:
+        """Go from STARTING to RUNNING; raises `JobLost`."""
+
+        def run(tx: Transaction) -> None:
+            finishing.require_state(tx, self._number, JobState.STARTING)
+            values = {"state": JOB_STATE.code(JobState.RUNNING), "started_us": tx.now_us}
+            tx.sql.execute(sa.update(t.job).where(t.job.c.id == self._number).values(values))
+
+        await self._store.writer.write(run)
+
+    async def open_attempt(self, datum: str, number: int) -> AttemptSession:
+        """Begin a try of a datum; one at a time. Raises `JobLost`.
+
+        Args:
+            datum: Its id, 64 hex digits.
+            number: The try, 1-based.
+        """
+        begun = await self._store.writer.write(lambda tx: begin_attempt(tx, self._number, datum, number))
+        gate = Gate()
+        buckets: dict[str, CommitBucket | OutBucket] = {
+            name: commit_bucket(self._store, name, commit, door=Door(gate, self._traffic[name]), log=self.reads)
+            for name, commit in self._pinned.items()
+        }
+        buckets[OUTPUT_BUCKET] = OutBucket(
+            self._store,
+            begun.stack,
+            begun.started,
+            door=Door(gate, self._traffic[OUTPUT_BUCKET]),
+            readable=self._readable,
+        )
+        visible = {each.name for each in self.inputs if each.s3}
+        if self._pipeline.s3_out:
+            visible.add(OUTPUT_BUCKET)
+        return AttemptSession(self._store, begun, buckets, visible=visible, gate=gate)
+
+    async def seal(self, draft: Record = _NO_DRAFT, counts: DatumCounts | None = None) -> None:
+        """Let nothing more into the output, then digest it. The state is FINISHING from then on.
+
+        Args:
+            draft: The record as far as it is known, all but the output. If this process dies before `commit`, the job
+                is committed with it, and with the output added, by whoever meets it next.
+            counts: Of the datums.
+
+        Raises:
+            JobLost.
+        """
+        await self.reads.spill()
+        values = {
+            **asdict(counts or DatumCounts()),
+            "read_bytes": sum(self._traffic[name].bytes_read for name in self._pinned),
+            "written_bytes": self._traffic[OUTPUT_BUCKET].bytes_written,
+        }
+        await self._store.writer.write(lambda tx: finishing.seal(tx, self._number, draft, values))
+        layers = finishing.stack_of(self._store.catalog.sql, self._number)
+        self._content = await finishing.content_of(self._store, layers)
+
+    async def summary(self) -> OutputSummary:
+        """Compare the sealed output with the head of its branch."""
+        sql = self._store.catalog.sql
+        row = sql.execute(sa.select(t.job).where(t.job.c.id == self._number)).one()
+        ref = refs.find(sql, row.output_repo, row.output_branch)
+        head = None if ref is None else ref.head
+        before = () if head is None else commits.read_set(sql, head)
+        added = changed = removed = 0
+        async for old, new in tree.diff(self._store.catalog.db, before, finishing.stack_of(sql, self._number)):
+            added += old is None
+            removed += new is None
+            changed += old is not None and new is not None
+        return OutputSummary(
+            digest=self._content.digest(),
+            objects=self._content.objects,
+            size_bytes=self._content.size_bytes,
+            added=added,
+            changed=changed,
+            removed=removed,
+            parent=None if head is None else commits.inspect_number(sql, head).id,
+        )
+
+    async def commit(self, record: Record) -> Commit:
+        """Publish the sealed output: commit, record, branch and job state in one transaction. Twice: the same commit.
+
+        The head of that moment becomes its parent.
+
+        Raises:
+            JobLost, BranchGone.
+        """
+        return await self._store.writer.write(lambda tx: finishing.publish(tx, self._number, record, self._content))
+
+    async def abandon(self, state: JobState, reason: str, status: int) -> None:
+        """End the job without a commit on its branch; what it wrote is kept as a quarantined one. Twice: no change.
+
+        Args:
+            state: FAILURE, KILLED or UNRUNNABLE.
+            reason: One sentence.
+            status: The runner's exit status for it.
+        """
+        await self.reads.spill()
+        layers = await self._store.writer.write(lambda tx: finishing.put_aside(tx, self._number))
+        content = await finishing.content_of(self._store, layers)
+        end = End(state, reason, status)
+        await self._store.writer.write(lambda tx: finishing.abandon(tx, self._number, end, layers, content))
+
+    async def aclose(self) -> None:
+        """Let go of the job; one that was not sealed is abandoned. A sealed one is committed by whoever meets it next.
+
+        Cancellation: shielded, at most 10 s; then it is settled as if the runner had died.
+        """
+        with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            if self.job.state in (JobState.CREATED, JobState.STARTING, JobState.RUNNING):
+                await self.abandon(JobState.KILLED, "the runner ended before the job did", status=KILLED_STATUS)
+        self._lock.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.aclose()
+
+
+async def open_job(
+    store: Store,
+    pipeline: Pipeline,
+    *,
+    version: int,
+    inputs: Sequence[JobInput],
+    job_id: CommitId | None = None,
+    output_readable: bool = True,
+) -> JobSession:
+    """Make a job in state STARTING and own it until `JobSession.aclose`.
+
+    Args:
+        store: Where.
+        pipeline: Registered as *version*.
+        version: 1-based.
+        inputs: Their commits are there.
+        job_id: None: a fresh one.
+        output_readable: False: `out` seems empty to whoever writes it, as in Pachyderm.
+
+    Raises:
+        NoSuchPipeline, NoSuchRepo, NoSuchCommit.
+        JobLost: There is a job of that id.
+    """
+    key = JobKey(pipeline.project, pipeline.name, job_id or new_commit_id())
+    lock = OwnerLock(store.folder, key)
+    if not lock.try_take():
+        raise JobLost(f"another process runs the job {key}")
+    try:
+        number, pinned = await store.writer.write(lambda tx: _insert(tx, pipeline, key, version, inputs))
+        return JobSession(store, number, pipeline, pinned, lock=lock, readable=output_readable)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _insert(
+    tx: Transaction, pipeline: Pipeline, key: JobKey, version: int, inputs: Sequence[JobInput]
+) -> tuple[int, dict[str, int]]:
+    """Write the rows of a job; return its number, and the commits of its inputs by name."""
+    number = pipelines.require(tx.sql, key.project, key.pipeline)
+    if tx.sql.execute(sa.select(t.job.c.id).where(t.job.c.pipeline == number, t.job.c.uuid == key.id)).first():
+        raise JobLost(f"the job {key} is there already")
+    repo = repos.require(tx.sql, key.project, key.pipeline)
+    refs.ensure(tx, repo, pipeline.output_branch)
+    values = {
+        "pipeline": number,
+        "uuid": key.id,
+        "version": version,
+        "state": JOB_STATE.code(JobState.STARTING),
+        "output_repo": repo,
+        "output_branch": pipeline.output_branch,
+        "reason": "",
+        "restarts": 0,
+        "created_us": tx.now_us,
+        **dict.fromkeys((*asdict(DatumCounts()), "read_bytes", "written_bytes"), 0),
+    }
+    job: int = tx.sql.execute(sa.insert(t.job).values(values).returning(t.job.c.id)).scalar_one()
+    pinned = {}
+    for n, each in enumerate(inputs):
+        row = asdict(each)
+        row["uuid"] = row.pop("commit")
+        tx.sql.execute(sa.insert(t.job_input).values(job=job, n=n, **row))
+        pinned[each.name] = commits.require_id(tx.sql, repos.require(tx.sql, each.project, each.repo), each.commit)
+    return job, pinned
