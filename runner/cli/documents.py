@@ -13,6 +13,7 @@ from runner.cli.shapes import (
     BranchRef,
     CommitInfo,
     CommitRef,
+    DatumInfo,
     FileInfo,
     FileRef,
     JobInfo,
@@ -22,6 +23,7 @@ from runner.cli.shapes import (
     RepoInfo,
     RepoRef,
 )
+from runner.cli.stories import datum_state
 from runner.cli.words import rfc3339
 from runner.model.commit import Branch, Commit, Repo
 from runner.model.entry import Entry
@@ -154,6 +156,15 @@ def attempt_info(attempt: Attempt) -> AttemptInfo:
                 "maxRssBytes": usage.max_rss_bytes,
             }
     return document
+
+
+def datum_info(job: JobKey, id_: str, tries: Sequence[Attempt]) -> DatumInfo:
+    """Describe a datum with its tries, of which there is at least one."""
+    return {
+        "datum": {"job": job_ref(job), "id": id_},
+        "state": datum_state(tries[-1]).value,
+        "attempts": [attempt_info(attempt) for attempt in tries],
+    }
 
 
 def _input_info(given: JobInput) -> JobInputInfo:

@@ -14,7 +14,7 @@ from runner.model.address import Address
 from runner.model.commit import Commit
 from runner.model.errors import Invalid, NotFound
 from runner.model.ids import CommitId
-from runner.model.job import Job, JobInput, JobState
+from runner.model.job import Attempt, Job, JobInput, JobState
 from runner.model.provenance import Observed, ReadKind
 from runner.store import Store, branches, commits, files, jobs, pipelines
 
@@ -56,6 +56,14 @@ async def reads_of(store: Store, job: Job) -> AsyncIterator[Observed]:
         if len(page) < _PAGE:
             return
         last = page[-1]
+
+
+async def datums_of(store: Store, job: Job) -> Mapping[str, Sequence[Attempt]]:
+    """Return the tries of a job by datum, in the order in which they began."""
+    tries: dict[str, list[Attempt]] = {}
+    for attempt in await jobs.attempts(store, job.key):
+        tries.setdefault(attempt.datum, []).append(attempt)
+    return tries
 
 
 async def usual_seconds(store: Store, project: str, pipeline: str) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner.model.commit import Commit
 from runner.model.ids import CommitId
-from runner.model.job import Attempt, Job, JobState
+from runner.model.job import Attempt, DatumState, Job, JobState
 
 LOST_RACE = 3
 STORE_OUT_OF_REACH = 75
@@ -59,7 +59,6 @@ class Story:
         quarantined: What a job wrote that was not published.
         head: Of the output branch, now.
         last_success: The newest earlier job of the pipeline that succeeded.
-        last_line: The last line that the user code wrote to stderr.
         last_read: The input and key read last.
         copied_to: Folder into which the output was exported.
     """
@@ -76,7 +75,6 @@ class Story:
     quarantined: Commit | None = None
     head: CommitId | None = None
     last_success: CommitId | None = None
-    last_line: str = ""
     last_read: tuple[str, bytes] | None = None
     copied_to: str = ""
 
@@ -91,3 +89,10 @@ class Story:
         if self.job.started is None or self.job.finished is None:
             return 0.0
         return (self.job.finished - self.job.started).total_seconds()
+
+
+def datum_state(last: Attempt) -> DatumState:
+    """Tell a datum's state from its last try."""
+    if last.finished is None:
+        return DatumState.STARTING
+    return DatumState.FAILED if last.reason else DatumState.SUCCESS

@@ -5,6 +5,7 @@ Only what is secondary gives way on a narrow terminal; the command to copy in th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rich.text import Text
@@ -17,6 +18,7 @@ from runner.model.job import JobState
 WIDEST = 100
 _LABEL = 7
 _NAMED_READS = 2
+_ON_TRY = re.compile(r" on try \d+ of \d+: ")
 
 
 def summarise(story: Story, look: Look) -> list[Text]:
@@ -190,13 +192,11 @@ def _untouched(unread: list[InputRead]) -> str:
 
 
 def _why(story: Story) -> Text:
-    """Say which command ended how on which try, and its last line on stderr."""
-    last = story.attempts[-1] if story.attempts else None
-    if last is None or last.exit is None or story.job.state is not JobState.FAILURE:
-        return Text(words.visible(story.job.reason or (last.reason if last else "") or "no reason was recorded"))
-    why = Text(f"{words.visible(story.command)} {last.exit} on try {last.number} of {story.tries}")
-    if story.last_line:
-        why.append(": ").append(words.visible(story.last_line), style="bold")
+    """Say which command ended how on which try; what it said last stands out."""
+    last = story.attempts[-1].reason if story.attempts else ""
+    why = Text(words.visible(story.job.reason or last or "no reason was recorded"))
+    if tried := _ON_TRY.search(why.plain):
+        why.stylize("bold", tried.end())
     return why
 
 

@@ -13,10 +13,11 @@ from rich.text import Text
 
 from runner.cli import words
 from runner.cli.looks import DATUM_SIGNS, JOB_SIGNS, Look
+from runner.cli.stories import datum_state
 from runner.model.commit import Branch, Commit, CommitState, Repo
 from runner.model.entry import Entry
 from runner.model.ids import CommitId
-from runner.model.job import Attempt, DatumState, Job
+from runner.model.job import Attempt, Job
 
 _GAP = 2
 _LEAST = 8
@@ -266,10 +267,3 @@ def datums_table(datums: Mapping[str, Sequence[Attempt]], now: datetime, look: L
             )
         )
     return table(columns, rows, look)
-
-
-def datum_state(last: Attempt) -> DatumState:
-    """Tell a datum's state from its last try."""
-    if last.finished is None:
-        return DatumState.STARTING
-    return DatumState.FAILED if last.reason else DatumState.SUCCESS

@@ -67,9 +67,10 @@ GOOD = Story(
     head=ID,
 )
 FIRST = replace(GOOD, change=None)
+WHY = "python3 /app/summarise.py exited 1 on try 3 of 3: KeyError: 'ward_code'"
 FAILED = replace(
     GOOD,
-    job=replace(JOB, state=JobState.FAILURE, status=1, reason="exited 1", finished=NOW + timedelta(seconds=63)),
+    job=replace(JOB, state=JobState.FAILURE, status=1, reason=WHY, finished=NOW + timedelta(seconds=63)),
     attempts=tuple(
         replace(ATTEMPT, number=number, exit=ProcessExit(1, None), reason="exited 1") for number in (1, 2, 3)
     ),
@@ -77,7 +78,6 @@ FAILED = replace(
     change=None,
     quarantined=replace(COMMIT, state=CommitState.QUARANTINED, objects=301, size_bytes=33_354_342),
     head=HEAD,
-    last_line="KeyError: 'ward_code'",
     last_read=("labresults", b"2026/11/21/ward-07/hba1c.csv"),
 )
 STOPPED = replace(FAILED, job=replace(FAILED.job, state=JobState.KILLED, status=143, reason="the runner got SIGTERM"))

@@ -97,7 +97,8 @@ def test_many_inputs_are_counted():
 
 
 def test_foreign_text_stays_text():
-    story = replace(FAILED, last_line="\x1b[2Jgone", last_read=("labresults", b"a\rb"))
+    job = replace(FAILED.job, reason="\x1b[2Jgone")
+    story = replace(FAILED, job=job, last_read=("labresults", b"a\rb"))
     assert "\x1b" not in told(story)
     assert r"labresults/a\rb" in told(story)
 

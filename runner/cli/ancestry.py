@@ -1,0 +1,106 @@
+"""The tree of ``provenance show``: a commit, the job that made it, and what that job read."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from runner.cli import words
+from runner.cli.inquiry import commit_of, input_read, reads_of
+from runner.cli.looks import JOB_SIGNS
+from runner.cli.tables import identifier, moment, took
+from runner.cli.tree import Node, tree_lines
+from runner.cli.world import World
+from runner.model.commit import Commit, CommitOrigin
+from runner.model.errors import NotFound
+from runner.model.job import Job, JobInput, JobKey
+from runner.model.provenance import Observed, ReadKind
+from runner.store import Store, files, jobs
+from runner.store.view import Bucket, NoSuchKey
+
+SHOWN = 5
+_NAME = 40
+
+
+async def made_by(store: Store, commit: Commit) -> Job | None:
+    """Return the job that wrote *commit*, unless a client did."""
+    if commit.origin is not CommitOrigin.AUTO:
+        return None
+    try:
+        return await jobs.inspect(store, JobKey(commit.project, commit.repo, commit.id))
+    except NotFound:
+        return None
+
+
+async def ancestry(world: World, commit: Commit, job: Job | None, *, path: str | None, whole: bool) -> list[Text]:
+    """Draw what *commit*, or one object of it, is from; of each input the first few objects unless *whole*."""
+    root = Node(await _subject(world, commit, path))
+    if job is None:
+        root.add(Text("written by a client", style="dim"))
+        return list(tree_lines(root, world.look))
+    node = root.add(_job_line(world, job))
+    reads = [seen async for seen in reads_of(world.store, job)]
+    for given in job.inputs:
+        await _add_input(world, node, given, [seen for seen in reads if seen.input == given.name], whole=whole)
+    return list(tree_lines(root, world.look))
+
+
+async def _subject(world: World, commit: Commit, path: str | None) -> Text:
+    name = f"{commit.repo}@{identifier(commit.id, world.look)}"
+    if path:
+        entry = await files.bucket_of(world.store, commit).head(path.encode())
+        return Text.assemble((f"{name}:/{words.visible(path)}", "bold"), f"  {words.size(entry.size)}")
+    size = f"{words.count(commit.objects, 'object')}, {words.size(commit.size_bytes)}"
+    return Text.assemble((name, "bold"), f"  {size}")
+
+
+def _job_line(world: World, job: Job) -> Text:
+    sign = JOB_SIGNS[job.state]
+    when = f"{moment(job.started, world.now, world.look)}, {took(job, world.now)}, spec v{job.version}"
+    return Text.assemble(
+        (world.look.pick(sign.glyph, sign.ascii), sign.style),
+        " ",
+        (job.key.pipeline, "bold"),
+        f" job {identifier(job.key.id, world.look)}  {when}",
+    )
+
+
+async def _add_input(world: World, node: Node, given: JobInput, seen: list[Observed], *, whole: bool) -> None:
+    """Hang an input below its job: what was read of it, what was not there, what was listed."""
+    commit = await commit_of(world.store, given)
+    place = Text(f"{given.repo}@{identifier(given.commit, world.look)}  ")
+    if commit is None:
+        node.add(place.append("deleted since", style="yellow"))
+        return
+    read = input_read(given.name, seen, commit.objects)
+    place.append(f"read {words.count(read.objects_read)} of {words.count(commit.objects, 'object')}", style="dim")
+    below = node.add(place)
+    got = [row for row in seen if row.op is ReadKind.GET]
+    bucket = files.bucket_of(world.store, commit)
+    shown = got if whole else got[:SHOWN]
+    width = min(max((len(words.key(row.key)) for row in shown), default=0), _NAME)
+    for row in shown:
+        below.add(Text(f"{words.key(row.key):<{width}}  {await _extent(bucket, row)}"))
+    _add_more(below, len(got) - len(shown), "more")
+    for kind, label in ((ReadKind.MISS, "absent"), (ReadKind.LIST, "listed"), (ReadKind.HEAD, "looked at")):
+        rows = [row for row in seen if row.op is kind]
+        rows = [row for row in rows if kind is not ReadKind.HEAD or row.key not in {each.key for each in got}]
+        for row in rows if whole else rows[:SHOWN]:
+            below.add(Text.assemble((f"{label} ", "yellow"), words.key(row.key) or "/"))
+        _add_more(below, 0 if whole else len(rows) - SHOWN, f"more {label}")
+
+
+def _add_more(node: Node, number: int, what: str) -> None:
+    if number > 0:
+        node.add(Text(f"{words.count(number)} {what}   --all shows them", style="dim"))
+
+
+async def _extent(bucket: Bucket, row: Observed) -> str:
+    """Say how much of an object was read."""
+    try:
+        size_bytes = (await bucket.head(row.key)).size
+    except NoSuchKey:
+        return "deleted since"
+    if row.ranges == ((0, size_bytes),) or not size_bytes:
+        return f"{words.size(size_bytes):>10}  whole"
+    sent = sum(end - first for first, end in row.ranges)
+    return f"{words.size(sent):>10} of {words.size(size_bytes)}  {words.count(len(row.ranges), 'range')}"
