@@ -1,47 +1,5 @@
-"""What the system lane stands on: installed clients, sample data, and `runner` as a process."""
+"""The fixtures of the system lane."""
 
-import os
-import random
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from tests.system.fixtures import figures, installed, labresults, runner
 
-import pytest
-
-from tests.system.command import Runner
-from tests.system.installed import BY_NAME, ROOT, install
-
-Installed = Callable[[str], Mapping[str, str]]
-
-
-@pytest.fixture(scope="session", name="installed")
-def _installed() -> Installed:
-    """Install a client by its name; the folder survives the run, and is not below /tmp, which jobs may hide."""
-    cache = Path(os.environ.get("RUNNER_TEST_CACHE", ROOT / ".cache" / "clients")).resolve()
-    return lambda name: install(BY_NAME[name], cache)
-
-
-@pytest.fixture(name="runner")
-def _runner(tmp_path) -> Runner:
-    return Runner(tmp_path)
-
-
-@pytest.fixture(scope="session", name="labresults")
-def _labresults(tmp_path_factory) -> Path:
-    """Ten plates of readings, a note with an odd name, and a scan large enough for multipart."""
-    folder = tmp_path_factory.mktemp("labresults")
-    chance = random.Random(0)
-    for plate in range(1, 11):
-        readings = [
-            f"{plate:02}-{sample:04},{analyte},{chance.uniform(0, 100):.3f}"
-            for sample in range(200)
-            for analyte in ("glucose", "lactate", "sodium")
-        ]
-        _write(folder / f"plates/plate-{plate:02}.csv", "\n".join(["sample,analyte,value", *readings, ""]).encode())
-    _write(folder / "notes/größe + maß=1 (final).txt", "Schöne Grüße\n".encode())
-    _write(folder / "scans/scan.bin", chance.randbytes(12 * 2**20))
-    return folder
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
+__all__ = ["figures", "installed", "labresults", "runner"]  # fixtures of this lane

@@ -46,7 +46,7 @@ def _users_lines(log: str) -> list[str]:
     ids=["exits-3", "is-killed"],
 )
 def test_a_failure_publishes_nothing_and_keeps_everything(runner, installed, tmp_path, ending, end) -> None:
-    sentence = "exited 3" if "status" in end else "was killed by signal 9"
+    sentence = "exited 3" if "status" in end else "was killed by SIGKILL"
     found = installed("awscli")
     spec = runner.spec("half", ["sh"], stdin=[HALF])
     good = runner("run", spec, "--input", f"labresults={_give(tmp_path / 'given', '0')}", **found).stdout.strip()
