@@ -92,7 +92,7 @@ class _Open:
 
     def __init__(self, event: NodeEvent) -> None:
         self.node = Node({} if isinstance(event, MappingStartEvent) else [], _place(event.start_mark))
-        self.key: tuple[str, Place] | None = None
+        self.key: tuple[str | None, Place] | None = None
 
 
 class _Builder:
@@ -154,7 +154,8 @@ class _Builder:
             parent.key = self._key(node, event)
         return None
 
-    def _key(self, node: Node, event: ScalarEvent | None) -> tuple[str, Place]:
+    def _key(self, node: Node, event: ScalarEvent | None) -> tuple[str | None, Place]:
+        """Return a key and its place; None for what is no key of a spec."""
         if event is not None and event.value == "<<" and event.style is None:
             self._report.add_broken(
                 Problem(node.place, "", "merge keys (<<) are not read", alternative="write the fields out", width=2)
@@ -162,10 +163,10 @@ class _Builder:
         elif not isinstance(node.value, str):
             message = f"the key {shown(node.plain())} is not a string"
             self._report.add_broken(Problem(node.place, "", message, alternative="put it in quotes", width=node.width))
-        return (str(node.value) if isinstance(node.value, str) else f"\0{node.place}", node.place)
+        return (node.value if isinstance(node.value, str) else None, node.place)
 
-    def _add_entry(self, entries: dict[str, Entry], name: str, place: Place, node: Node) -> None:
-        if name == _SCHEMA_KEY or name.startswith("\0"):
+    def _add_entry(self, entries: dict[str, Entry], name: str | None, place: Place, node: Node) -> None:
+        if name is None or name == _SCHEMA_KEY:
             return
         if name in entries:
             first = entries[name].place.line

@@ -16,6 +16,7 @@ TolerationOperator = Annotated[str, OneOf(("EMPTY", "EXISTS", "EQUAL"))]
 TaintEffect = Annotated[str, OneOf(("ALL_EFFECTS", "NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"))]
 FileFormatType = Annotated[str, OneOf(("UNKNOWN", "CSV", "JSON", "PARQUET"))]
 
+_NOT_COPIED = "the output is not copied there; runner file get copies it"
 _OF_THE_REQUEST = "it belongs to a request, not to a spec, and has no effect"
 
 
@@ -140,7 +141,7 @@ class Parallelism(Message):
 class ObjectStorage(Message):
     """An object store as target."""
 
-    url: Text | None = noted("Target", "the output is not copied there; runner file get does")
+    url: Text | None = noted("Target", _NOT_COPIED)
 
 
 class FileFormat(Message):
@@ -168,8 +169,8 @@ class SqlDatabase(Message):
 class Egress(Message):
     """Where the output is copied after the job."""
 
-    url: Text | None = noted("Target", "the output is not copied there; runner file get does", alias="URL")
-    object_storage: ObjectStorage | None = done("An object store")
+    url: Text | None = noted("Target", _NOT_COPIED, alias="URL")
+    object_storage: ObjectStorage | None = noted("An object store", _NOT_COPIED)
     sql_database: SqlDatabase | None = refused("A database", "drop it and load the database in a step after the job")
 
 
@@ -275,7 +276,7 @@ class PipelineSpec(Message):
     tf_job: TfJob | None = refused("A Kubeflow job", "write the program as transform.cmd")
     transform: TransformSpec | None = done("The user's code")
     parallelism_spec: Parallelism | None = kubernetes("How many workers")
-    egress: Egress | None = done("Where the output is copied after the job")
+    egress: Egress | None = noted("Where the output is copied after the job", _NOT_COPIED)
     update: bool | None = noted("Update a pipeline that exists", _OF_THE_REQUEST)
     output_branch: Text | None = done("Branch that gets the output; default: master")
     s3_out: bool | None = done('The output is the bucket "out", not the folder /pfs/out')
