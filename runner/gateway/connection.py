@@ -3,6 +3,7 @@
 The classes are those of hypercorn 0.18, which has no public face for any of this. What differs:
 
 - ``100 Continue`` goes out when the body is first asked for, not before the request was looked at.
+- Status lines have a reason: botocore, which waits for ``100 Continue``, understands none that lacks it.
 - Plain HTTP/1.1 alone: no upgrade to HTTP/2 or WebSocket, which no S3 client asks for.
 - A body that nobody reads holds nothing up: once its request is answered, what still comes is dropped.
 - A client that takes nothing for the idle time is given up; hypercorn waits for it shielded, for ever.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -106,9 +108,15 @@ class _Http11(H11Protocol):
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send what the stream of a request says."""
-        if isinstance(event, Response) and self.context.terminated.is_set():
-            event = Response(event.stream_id, [*event.headers, (b"connection", b"close")], event.status_code)
-        await super().stream_send(event)
+        if not isinstance(event, Response):
+            await super().stream_send(event)
+            return
+        headers = [*event.headers, *self.config.response_headers("h11")]
+        if self.context.terminated.is_set():
+            headers.append((b"connection", b"close"))
+        await self._send_h11_event(
+            h11.Response(headers=headers, status_code=event.status_code, reason=_reason(event.status_code))
+        )
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Upgrade to nothing."""
@@ -141,8 +149,7 @@ class _Http11(H11Protocol):
 
         async def receive_after_continue() -> Message:
             if self.connection.client_is_waiting_for_100_continue:
-                # Some clients, botocore among them, take it for a final answer when it has no reason.
-                await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+                await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=[], reason=_reason(100)))
             return await receive()
 
         async def send_or_raise(message: Message) -> None:
@@ -151,6 +158,10 @@ class _Http11(H11Protocol):
                 raise trio.BrokenResourceError("the client is gone")
 
         await self._app(scope, receive_after_continue, send_or_raise)
+
+
+def _reason(status: int) -> bytes:
+    return HTTPStatus(status).phrase.encode()
 
 
 class Connection(TCPServer):
