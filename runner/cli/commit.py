@@ -84,13 +84,12 @@ async def diff(options: Options, before: str, after: str, prefix: str) -> None:
     from runner.cli import documents, tables, words
     from runner.cli.compare import compare, tally
     from runner.cli.world import opened
-    from runner.store import commits, files
+    from runner.store import commits
 
     async with opened(options) as world:
         old = await commits.resolve(world.store, world.place(before))
         new = await commits.resolve(world.store, world.place(after))
-        one, other = (files.bucket_of(world.store, each) for each in (old, new))
-        found = [difference async for difference in compare(one, other, prefix.encode())]
+        found = [difference async for difference in compare(world.store, old, new, prefix.encode())]
         colours = {"+": "green", "-": "red", "~": "yellow"}
         rows = [
             (

@@ -1,34 +1,24 @@
-"""Two commits compared by the content of their objects, in one pass over both listings."""
+"""Two commits compared by the content of their objects."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from runner.cli.stories import Change
+from runner.model.commit import Commit
 from runner.model.entry import Entry
-from runner.store.view import Page
-
-
-class Listed(Protocol):
-    """What can be listed: a bucket."""
-
-    async def list(self, prefix: bytes, delimiter: bytes, after: bytes) -> Page:
-        """Return a page, as `runner.store.view.Bucket.list`."""
+from runner.store import Store, commits, repos, tree
+from runner.store.entries import entry_of
 
 
 class Difference(NamedTuple):
-    """One key that differs: *before* None: it was added; *after* None: it was removed."""
+    """One key that differs; *before* None: it was added, *after* None: it was removed."""
 
+    key: bytes
     before: Entry | None
     after: Entry | None
-
-    @property
-    def key(self) -> bytes:
-        """Of the object."""
-        entry = self.after or self.before
-        return entry.key if entry else b""
 
     @property
     def sign(self) -> str:
@@ -42,29 +32,14 @@ def tally(differences: Iterable[Difference]) -> Change:
     return Change(counts["+"], counts["~"], counts["-"])
 
 
-async def entries(bucket: Listed, prefix: bytes = b"") -> AsyncIterator[Entry]:
-    """Yield every object under *prefix* in the order of keys, a page at a time."""
-    after: bytes | None = b""
-    while after is not None:
-        page = await bucket.list(prefix, b"", after)
-        for item in page.items:
-            if isinstance(item, Entry):
-                yield item
-        after = page.next_after
+async def compare(store: Store, before: Commit, after: Commit, prefix: bytes = b"") -> AsyncIterator[Difference]:
+    """Yield what differs under *prefix*, in the order of keys; equal content under equal headers is the same."""
+    async for old, new in tree.diff(store.catalog.db, _layers(store, before), _layers(store, after)):
+        row = new or old
+        if row is not None and row.key.startswith(prefix):
+            yield Difference(row.key, entry_of(old) if old else None, entry_of(new) if new else None)
 
 
-async def compare(before: Listed, after: Listed, prefix: bytes = b"") -> AsyncIterator[Difference]:
-    """Yield what differs, in the order of keys; equal content under equal headers is the same."""
-    old, new = entries(before, prefix), entries(after, prefix)
-    left, right = await anext(old, None), await anext(new, None)
-    while left is not None or right is not None:
-        if right is None or (left is not None and left.key < right.key):
-            yield Difference(left, None)
-            left = await anext(old, None)
-        elif left is None or right.key < left.key:
-            yield Difference(None, right)
-            right = await anext(new, None)
-        else:
-            if (left.digest, left.size, left.attributes) != (right.digest, right.size, right.attributes):
-                yield Difference(left, right)
-            left, right = await anext(old, None), await anext(new, None)
+def _layers(store: Store, commit: Commit) -> tree.ReadSet:
+    sql = store.catalog.sql
+    return commits.read_set(sql, commits.require_id(sql, repos.require(sql, commit.project, commit.repo), commit.id))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from runner.cli.world import World
     from runner.model.commit import Commit
+    from runner.store.files import OnOddKeys
 
 CHUNK_BYTES = 1024 * 1024
 _ADDRESS = click.argument("address", metavar="REPO@BRANCH[:/PATH]")
@@ -124,7 +125,9 @@ async def _pieces(source: str) -> AsyncIterator[bytes]:
 )
 @click.pass_obj
 @in_trio
-async def get(options: Options, address: str, destination: Path | None, *, recursive: bool, on_odd_keys: str) -> None:
+async def get(
+    options: Options, address: str, destination: Path | None, *, recursive: bool, on_odd_keys: OnOddKeys
+) -> None:
     """Copy one object to a file, or with -r all of them to a folder."""
     from runner.cli import words
     from runner.cli.world import opened

@@ -16,7 +16,7 @@ from runner.model.errors import Invalid, NotFound
 from runner.model.ids import CommitId
 from runner.model.job import Attempt, Job, JobInput, JobState
 from runner.model.provenance import Observed, ReadKind
-from runner.store import Store, branches, commits, files, jobs, pipelines
+from runner.store import Store, branches, commits, jobs, pipelines
 
 _PAGE = 1000
 _USUAL_RUNS = 20
@@ -125,8 +125,7 @@ async def _change(store: Store, output: Commit | None) -> Change | None:
     parent = await commits.resolve(store, Address(output.project, output.repo, output.parent))
     if parent.digest == output.digest:
         return Change()
-    pair = (files.bucket_of(store, parent), files.bucket_of(store, output))
-    return tally([difference async for difference in compare(*pair)])
+    return tally([difference async for difference in compare(store, parent, output)])
 
 
 async def _with_reads(store: Store, story: Story) -> Story:

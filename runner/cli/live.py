@@ -13,9 +13,10 @@ import trio
 
 from runner.cli.lines import Record, as_seen
 from runner.cli.looks import Look, columns_of
-from runner.cli.observers import Observer, Watched
+from runner.cli.observers import Counters, Observer, Usual, Watched
 from runner.cli.panel import CURVE, BucketRow, Scene, frame
 from runner.cli.screen import Screen
+from runner.model.job import Job
 from runner.model.pipeline import OUTPUT_BUCKET
 
 FRAME_SECONDS = 1 / 8
@@ -31,14 +32,22 @@ class PanelObserver(Observer):
     meanwhile; of more than 20,000 the oldest are left out, with a word on where to find them.
     """
 
-    def __init__(self, stream: TextIO, look: Look) -> None:
+    def __init__(self, stream: TextIO, look: Look, usual: Usual) -> None:
         super().__init__(lambda record: as_seen(record, look), stream, news=False)
         self._look = look
+        self._usual = usual
+        self._usual_seconds: float | None = None
         self._screen = Screen(stream)
         self._waiting: deque[str] = deque(maxlen=KEPT_LINES)
         self._left_out = 0
         self._changed = trio.Event()
+        self._opened = trio.Event()
         self._curves: dict[str, Curve] = {}
+
+    def opened(self, job: Job, counters: Counters, tries: int) -> None:
+        """Take the job that is about to run."""
+        super().opened(job, counters, tries)
+        self._opened.set()
 
     def log(self, record: Record) -> None:
         """Take one record of the log."""
@@ -56,11 +65,18 @@ class PanelObserver(Observer):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._animate)
+                nursery.start_soon(self._remember)
                 yield
                 nursery.cancel_scope.cancel()
         finally:
             with trio.move_on_after(CLOSE_SECONDS, shield=True):
                 await trio.to_thread.run_sync(self._screen.close, self._look, self._above(), abandon_on_cancel=True)
+
+    async def _remember(self) -> None:
+        """Look up once, when the job is known, how long it usually takes."""
+        await self._opened.wait()
+        if self.watched is not None:
+            self._usual_seconds = await self._usual(self.watched.job)
 
     async def _animate(self) -> None:
         """Draw at most 8 frames a second, some 3 while nothing is said."""
@@ -85,7 +101,7 @@ class PanelObserver(Observer):
         return lines
 
     def _scene(self, watched: Watched) -> Scene:
-        rows, absent = [], 0
+        rows, failed = [], 0
         for name, traffic in watched.counters().items():
             writes = name == OUTPUT_BUCKET
             size_bytes = traffic.bytes_written if writes else traffic.bytes_read
@@ -95,13 +111,16 @@ class PanelObserver(Observer):
                 BucketRow(
                     name,
                     writes,
-                    objects=traffic.objects_written if writes else traffic.objects_read,
-                    total=None if writes else traffic.total_objects,
+                    # reads of ranges of one object count each
+                    objects=traffic.objects_written
+                    if writes
+                    else min(traffic.objects_read, traffic.total_objects or 0),
+                    total=traffic.total_objects,
                     size_bytes=size_bytes,
                     rates=curve.rates(),
                 )
             )
-            absent += 0 if writes else traffic.absent
+            failed += traffic.failed
         return Scene(
             watched.job.key.pipeline,
             watched.job.key.id,
@@ -109,10 +128,10 @@ class PanelObserver(Observer):
             watched.number,
             watched.tries,
             watched.seconds,
-            watched.usual_seconds,
+            self._usual_seconds,
             rows,
             watched.log_lines,
-            absent,
+            failed,
             watched.advice,
         )
 

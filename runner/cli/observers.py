@@ -6,11 +6,11 @@ the rest an observer reads from the job's own counters. An observer never fails 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol, TextIO
+from typing import TextIO
 
 import trio
 
@@ -19,40 +19,15 @@ from runner.cli.lines import Record, as_json, as_plain, as_seen
 from runner.cli.looks import COMMITTING, RUNNING, STOPPED, Look, Sign
 from runner.model.job import Job
 from runner.model.pipeline import OUTPUT_BUCKET
+from runner.store.reads import Traffic
 
 _FIRST_NEWS = (30, 60, 120, 300)
 _LATER_NEWS = 300
 
 
-class Traffic(Protocol):
-    """The running counters of one bucket."""
-
-    @property
-    def objects_read(self) -> int:
-        """Distinct objects of which bytes were sent."""
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes that were sent."""
-
-    @property
-    def objects_written(self) -> int:
-        """Acknowledged writes that stand."""
-
-    @property
-    def bytes_written(self) -> int:
-        """Bytes of those."""
-
-    @property
-    def total_objects(self) -> int:
-        """How many an input holds."""
-
-    @property
-    def absent(self) -> int:
-        """Distinct keys that were asked for and are not there."""
-
-
 Counters = Callable[[], Mapping[str, Traffic]]
+Usual = Callable[[Job], Awaitable[float | None]]
+"""Finds out how many seconds a job like this usually takes; None: there is no past to say so."""
 
 
 @dataclass(slots=True)
@@ -61,8 +36,7 @@ class Watched:
 
     job: Job
     counters: Counters
-    tries: int = 1
-    usual_seconds: float | None = None
+    tries: int
     began: float = field(default_factory=trio.current_time)
     number: int = 0
     log_lines: int = 0
@@ -103,9 +77,9 @@ class Observer:
         self._news = news
         self.watched: Watched | None = None
 
-    def opened(self, job: Job, counters: Counters, *, tries: int = 1, usual_seconds: float | None = None) -> None:
-        """Take the job that is about to run, with its live counters by bucket."""
-        self.watched = Watched(job, counters, tries, usual_seconds)
+    def opened(self, job: Job, counters: Counters, tries: int) -> None:
+        """Take the job that is about to run, its live counters by bucket, and how often a datum may be tried."""
+        self.watched = Watched(job, counters, tries)
 
     def log(self, record: Record) -> None:
         """Take one record of the log."""
@@ -140,7 +114,7 @@ def progress(watched: Watched) -> Record:
     counters = dict(watched.counters())
     out = counters.pop(OUTPUT_BUCKET, None)
     read = sum(traffic.objects_read for traffic in counters.values())
-    total = sum(traffic.total_objects for traffic in counters.values())
+    total = sum(traffic.total_objects or 0 for traffic in counters.values())
     size_bytes = sum(traffic.bytes_read for traffic in counters.values())
     message = f"read {read}/{total} {words.size(size_bytes)}"
     if out is not None:
@@ -157,7 +131,7 @@ def progress(watched: Watched) -> Record:
     }
 
 
-def observer_for(log_format: str, stream: TextIO, look: Look, *, in_ci: bool) -> Observer:
+def observer_for(log_format: str, stream: TextIO, look: Look, usual: Usual, *, in_ci: bool) -> Observer:
     """Choose an observer: ``auto`` is the panel on a terminal, plain lines where CI is set, JSON elsewhere."""
     if log_format == "json" or (log_format == "auto" and not look.is_terminal and not in_ci):
         return Observer(as_json, stream, news=True)
@@ -166,5 +140,5 @@ def observer_for(log_format: str, stream: TextIO, look: Look, *, in_ci: bool) ->
     if look.moves:
         from runner.cli.live import PanelObserver
 
-        return PanelObserver(stream, look)
+        return PanelObserver(stream, look, usual)
     return Observer(lambda record: as_seen(record, look), stream, news=False)

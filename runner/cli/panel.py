@@ -50,7 +50,7 @@ class Scene:
         number: The try, 1-based; 0 before the first.
         usual_seconds: The median of its past; None: it has none.
         log_lines: Of the user code, so far.
-        absent: Keys that were asked for and are not there.
+        failed: Requests that were refused, or asked for what is not there.
         advice: What the last line ends with.
     """
 
@@ -63,7 +63,7 @@ class Scene:
     usual_seconds: float | None = None
     rows: Sequence[BucketRow] = field(default_factory=tuple)
     log_lines: int = 0
-    absent: int = 0
+    failed: int = 0
     advice: str = "Ctrl-C stops"
 
 
@@ -146,6 +146,6 @@ def _foot(scene: Scene, look: Look, *, wide: bool) -> str:
     if (more := len(scene.rows) - SHOWN_BUCKETS) > 0:
         parts.append(f"{words.count(more, 'more bucket')}")
     parts.append(words.count(scene.log_lines, "log line"))
-    if scene.absent:
-        parts.append(words.count(scene.absent, "absent key"))
+    if scene.failed:
+        parts.append(f"{words.count(scene.failed)} refused or absent")
     return look.pick(" · ", " - ").join([*parts, scene.advice])

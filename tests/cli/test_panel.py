@@ -20,7 +20,7 @@ SCENE = Scene(
         BucketRow("out", writes=True, objects=388, total=None, size_bytes=100_873_011, rates=(1, 2, 3, 3_040_870)),
     ),
     log_lines=1193,
-    absent=1,
+    failed=1,
 )
 
 
@@ -36,7 +36,7 @@ def test_a_rule_and_five_lines():
         "labresults  read   1,102 of 1,310   812.4 MiB    24.1 MiB/s   ▁▁▁▁▁▁▁▁▁▁▁█\n"
         "wards       read          0 of 14         0 B                 not read yet\n"
         "out         write             388    96.2 MiB     2.9 MiB/s   ▁▁▁█\n"
-        "1,193 log lines · 1 absent key · Ctrl-C stops\n"
+        "1,193 log lines · 1 refused or absent · Ctrl-C stops\n"
     )
 
 
