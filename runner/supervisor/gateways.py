@@ -1,0 +1,51 @@
+"""Gateways for the attempts of a job: each its own listener and, with auth on, its own token."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import trio
+
+from runner.gateway.options import Access, GatewayOptions
+from runner.gateway.server import serve
+from runner.host.settings import GatewaySettings
+from runner.store.view import View
+
+
+def options_of(settings: GatewaySettings, on_request: Callable[[Access], None]) -> GatewayOptions:
+    """Return what every gateway of a job is told, all but the token."""
+    return GatewayOptions(
+        bind=settings.listen,
+        advertise=settings.advertise or None,
+        region=settings.region,
+        idle_seconds=settings.idle_seconds,
+        drain_seconds=settings.drain_seconds,
+        on_request=on_request,
+    )
+
+
+@asynccontextmanager
+async def gateway(view: View, token: str | None, *, options: GatewayOptions) -> AsyncIterator[str]:
+    """Serve *view* for as long as the block runs, and give the endpoint's URL.
+
+    Args:
+        view: Of one attempt.
+        token: Access key and secret key at once; None: any credentials or none.
+        options: All the rest.
+
+    Raises:
+        CannotListen: (Invalid)
+        Whatever the block raises, as it is.
+    """
+    error: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        endpoint = await nursery.start(serve, view, replace(options, token=token))
+        try:
+            yield endpoint
+        except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
+            error = exc
+        nursery.cancel_scope.cancel()
+    if error is not None:
+        raise error

@@ -1,0 +1,237 @@
+"""``runner run``: one job in the foreground, from the inputs on this machine to its commit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+import trio
+
+from runner.gateway.options import Access
+from runner.host.log import Log, Record
+from runner.host.process import NO_ISOLATION, find_isolation
+from runner.host.redact import Redactor
+from runner.host.settings import Settings
+from runner.host.signals import Stop, watch_signals
+from runner.job.journal import Keep
+from runner.job.prepare import JobHost, prepare
+from runner.job.provenance import this_machine
+from runner.job.run import JobOutcome, run_job
+from runner.model.commit import Commit
+from runner.model.errors import RunnerError, Unavailable
+from runner.model.job import Job
+from runner.model.pipeline import Pipeline
+from runner.store import Store, StoreSettings, files, joblog, open_store, pipelines
+from runner.store.reads import Traffic
+from runner.store.sessions import JobSession, open_job
+from runner.supervisor import inputs
+from runner.supervisor.gateways import gateway, options_of
+from runner.supervisor.scratch import open_scratch
+
+_LOG_SECONDS = 10
+
+_log = structlog.get_logger()
+
+
+class ExportFailed(Unavailable):
+    """The job succeeded and its commit stands, but it could not be written out."""
+
+
+class Observer(Protocol):
+    """Who watches a job run."""
+
+    def opened(
+        self, store: Store, job: Job, counters: Callable[[], Mapping[str, Traffic]], *, tries: int
+    ) -> Awaitable[None]:
+        """Take the job that is about to run, with its live counters by bucket."""
+
+    def log(self, record: Record) -> None:
+        """Take one record of the log; must not block for long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What to run.
+
+    Attributes:
+        pipeline: The effective one.
+        sources: By input name, a folder, a file, or an address; see `runner.supervisor.inputs.pin`.
+        secrets: Files by name and key.
+        output: Folder that the result is written to; None: it stays in the store.
+    """
+
+    pipeline: Pipeline
+    sources: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+    output: Path | None = None
+
+
+@dataclass(slots=True)
+class Requests:
+    """What the user's code asked of the gateway.
+
+    Attributes:
+        count: All of them.
+        failed: Those answered with 400 and above, but for absent keys.
+    """
+
+    count: int = 0
+    failed: int = 0
+
+    def take(self, access: Access) -> None:
+        """Count one request, and log it at debug."""
+        self.count += 1
+        if access.status >= 400 and access.code != "NoSuchKey" and access.status != 404:  # noqa: PLR2004  # HTTP's
+            self.failed += 1
+        _log.debug(
+            "request.served",
+            operation=access.operation,
+            method=access.method,
+            bucket=access.bucket,
+            key=access.key,
+            status=access.status,
+            code=access.code,
+            received_bytes=access.received,
+            sent_bytes=access.sent,
+            seconds=round(access.seconds, 6),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How it went.
+
+    Attributes:
+        store: Still open: what else is there to tell of the job can be asked.
+        requests: Counted by the gateway.
+        exported: Where to, if it was asked for and done.
+    """
+
+    store: Store
+    outcome: JobOutcome
+    requests: Requests
+    exported: Path | None = None
+
+
+@asynccontextmanager
+async def run(settings: Settings, request: RunRequest, observer: Observer) -> AsyncIterator[RunResult]:
+    """Run one job to its end; the store stays open for the block, so that the result can be told.
+
+    Args:
+        settings: Of this process.
+        request: What to run.
+        observer: Who watches.
+
+    Raises:
+        Invalid: Something is wrong with the spec, the inputs or this machine; nothing ran.
+        ExportFailed: (Unavailable) the commit stands.
+        RunnerError: The store failed; nothing was published.
+    """
+    log = Log(observer.log, level=settings.log_level, redactor=Redactor())
+    log.install()
+    stop, requests = Stop(), Requests()
+    async with (
+        _open_store(settings) as store,
+        open_scratch(store.folder / "scratch") as scratch,
+        _listening_to_signals(stop),
+    ):
+        ready = prepare(request.pipeline, await _host(settings, request, scratch))
+        pinned = await inputs.pin(store, request.pipeline, request.sources, imported=_say_imported)
+        version = await pipelines.register(store, request.pipeline)
+        async with await open_job(store, request.pipeline, version=version, inputs=pinned) as session:
+            await observer.opened(store, session.job, session.traffic, tries=request.pipeline.datum_tries)
+            serve = partial(gateway, options=options_of(settings.gateway, requests.take))
+            async with _keeping(store, session) as keep:
+                outcome = await run_job(session, ready, serve, log, keep, stop=stop)
+        exported = None
+        if outcome.commit is not None and request.output is not None:
+            await _export(store, outcome.commit, request.output)
+            exported = request.output
+        yield RunResult(store, outcome, requests, exported)
+
+
+def _open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
+    storage = StoreSettings(allow_network_folder=settings.storage.allow_network_folder)
+    return open_store(settings.store, settings=storage)
+
+
+async def _host(settings: Settings, request: RunRequest, scratch: Path) -> JobHost:
+    """Return what this machine and its settings give to the job."""
+    return JobHost(
+        inherited=os.environ,
+        scratch=scratch,
+        isolation=NO_ISOLATION if settings.job.namespaces == "off" else await find_isolation(),
+        machine=this_machine(),
+        settings=settings.job,
+        region=settings.gateway.region,
+        auth=settings.auth.enabled,
+        secrets_folder=settings.secrets.folder,
+        given_secrets=request.secrets,
+    )
+
+
+@asynccontextmanager
+async def _listening_to_signals(stop: Stop) -> AsyncIterator[None]:
+    """Turn SIGINT and SIGTERM into wishes for as long as the block runs."""
+    error: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        await nursery.start(watch_signals, stop)
+        try:
+            yield
+        except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
+            error = exc
+        nursery.cancel_scope.cancel()
+    if error is not None:
+        raise error
+
+
+@asynccontextmanager
+async def _keeping(store: Store, session: JobSession) -> AsyncIterator[Keep]:
+    """Give what keeps the job's log; what it holds is written at the end, shielded and within a limit."""
+    kept = joblog.JobLog(store, session.key)
+
+    async def keep(records: Sequence[Record]) -> None:
+        for record in records:
+            await kept.append(record)
+
+    async def write(*, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        with trio.CancelScope(shield=True) as scope:
+            task_status.started(scope)
+            await kept.run()
+
+    error: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        scope = await nursery.start(write)
+        try:
+            yield keep
+        except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
+            error = exc
+        scope.deadline = trio.current_time() + _LOG_SECONDS
+        with trio.CancelScope(shield=True):
+            await kept.aclose()
+    if error is not None:
+        raise error
+
+
+def _say_imported(name: str, commit: Commit, is_new: bool) -> None:  # noqa: FBT001  # a callback's fixed shape
+    _log.info(
+        "input.imported" if is_new else "input.unchanged",
+        input=name,
+        message=f"{name}: {commit.repo}@{commit.id}, {commit.objects} objects",
+    )
+
+
+async def _export(store: Store, commit: Commit, folder: Path) -> None:
+    try:
+        await files.export_folder(store, commit, folder)
+    except RunnerError as exc:
+        raise ExportFailed(
+            f"{commit.repo}@{commit.id} is committed, but it could not be written to {folder}: {exc.message}",
+            hint=f"{exc.hint}; then: runner file get -r {commit.repo}@{commit.id} {folder}".lstrip("; "),
+        ) from exc
