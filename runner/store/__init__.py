@@ -1,4 +1,42 @@
-"""The versioned store. Knows no HTTP, no processes."""
+"""The versioned store. Knows no HTTP, no processes.
+
+The stored form, format 1
+-------------------------
+
+A store is a folder::
+
+    catalog.sqlite3           what is known, in SQLite with WAL; its tables: `catalog.tables`
+    catalog.sqlite3.format-N  the catalog as it was before it was migrated from format N
+    blobs/                    bytes: `blobs.local`, `blobs.frames`
+    locks/writer              held around every write transaction and every checkpoint
+    locks/job-…, change-…     held by whoever runs a job or changes a branch, for as long as it lives
+
+``PRAGMA application_id`` is 0x52554E52, ``PRAGMA user_version`` the format; a newer one is refused, an older one
+migrated. Times are microseconds since 1970 UTC, keys and digests bytes, numbers of states those of `catalog.codes`.
+
+Words
+-----
+
+- An *entry* is an object, or a tombstone, under a key of a *layer*; of several layers the newest entry counts.
+- A *commit* has its own layers, a `parent` (history), a `base` (content below its own layers; none for the output
+  of a job) and a `read_set`: layers that hold the same and may be replaced by others that do.
+- A *branch* points at a commit and counts its moves; nothing else ever changes once it is finished.
+
+What is hashed
+--------------
+
+- A blob is named by the BLAKE3 of its bytes; several extents by that of a list of them (`content.manifest_digest`).
+- A commit's digest is the BLAKE3 of ``runner.content/1`` and a newline, then of the sum of its objects' numbers
+  modulo 2^4096, 512 bytes, least significant first. The number of an object is the first 512 bytes of BLAKE3 over
+  the length of its key (2 bytes, big-endian), its key, its size (8 bytes, big-endian), its content's digest (32
+  bytes), and its attributes: nothing, or the canonical JSON of ``{"headers": …, "metadata": …}``.
+
+Order, each durable before the next
+-----------------------------------
+
+Bytes verified; pack or file synced; row committed; answered. For a job: layers sealed with a draft of the record;
+content digested; commit, record, branch and job state in one transaction.
+"""
 
 from runner.store.opening import open_store
 from runner.store.store import Store, StoreSettings

@@ -114,11 +114,11 @@ class AttemptSession:
         return attempt
 
 
-def begin_attempt(tx: Transaction, job: int, datum: str, number: int) -> Begun:
-    """Write the rows of an attempt; raises `JobLost`."""
+def begin_attempt(tx: Transaction, job: int, owner: str, datum: str, number: int) -> Begun:
+    """Write the rows of an attempt of a job that *owner* holds; raises `JobLost`."""
     finishing.require_state(tx, job, JobState.STARTING, JobState.RUNNING)
     below = finishing.stack_of(tx.sql, job)
-    layer = staging.open_layer(tx, job=job)
+    layer = staging.open_layer(tx, owner)
     n = tx.sql.execute(sa.select(sa.func.count()).select_from(t.attempt).where(t.attempt.c.job == job)).scalar_one()
     values = {"job": job, "datum": datum, "number": number, "n": n, "layer": layer, "started_us": tx.now_us}
     tx.sql.execute(sa.insert(t.attempt).values(**values, reason="", objects=0, bytes=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from runner.store.catalog.engine import Transaction
 from runner.store.content import Stored
 from runner.store.contentsum import ContentSum
 from runner.store.entries import Row
+from runner.store.locks import OwnerLock
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -139,17 +141,22 @@ async def open_change(store: Store, project: str, repo: str, branch: str) -> Asy
 
     Cancellation: what was not committed is dropped, shielded, at most 5 s; else by the next `settle`.
     """
+    lock = OwnerLock(store.folder, f"change-{secrets.token_hex(8)}")
+    lock.try_take()
 
     def begin(tx: Transaction) -> Change:
         number = repos.ensure(tx, project, repo)
         ref = refs.ensure(tx, number, branch)
         head = None if ref.head is None else commits.inspect_number(tx.sql, ref.head)
         below = () if ref.head is None else tuple(commits.read_set(tx.sql, ref.head))
-        return Change(store, ref, Stack(staging.open_layer(tx), below), head)
+        return Change(store, ref, Stack(staging.open_layer(tx, lock.name), below), head)
 
-    change = await store.writer.write(begin)
     try:
-        yield change
+        change = await store.writer.write(begin)
+        try:
+            yield change
+        finally:
+            with trio.move_on_after(ABANDON_SECONDS, shield=True):
+                await change.abandon()
     finally:
-        with trio.move_on_after(ABANDON_SECONDS, shield=True):
-            await change.abandon()
+        lock.release()

@@ -1,4 +1,4 @@
-"""Who owns a job: an `flock` that its runner holds for its whole life and the kernel lets go when it dies."""
+"""Who is alive: an `flock` that a writer holds while it works, and that the kernel lets go when it dies."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from runner.model.job import JobKey
 from runner.store.catalog.engine import LOCKS_FOLDER
 
 
-class OwnerLock:
-    """The lock of one job."""
+def job_owner(key: JobKey) -> str:
+    """Return the name of the lock that a job's runner holds."""
+    return f"job-{key.project}-{key.pipeline}-{key.id}"
 
-    def __init__(self, folder: Path, key: JobKey) -> None:
-        self._path = folder / LOCKS_FOLDER / f"job-{key.project}-{key.pipeline}-{key.id}"
+
+class OwnerLock:
+    """A lock by name. It is taken before a row names it, so a row whose lock is free belongs to nobody."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self._path = folder / LOCKS_FOLDER / name
         self._fd: int | None = None
 
     def try_take(self) -> bool:
@@ -30,7 +36,7 @@ class OwnerLock:
         return True
 
     def release(self) -> None:
-        """Let go of it; safe to call twice. The job is settled, so nobody asks for the file again."""
+        """Let go of it; safe to call twice. Whoever opened the file meanwhile finds nothing left to settle."""
         if self._fd is not None:
             with suppress(FileNotFoundError):
                 self._path.unlink()

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -94,7 +95,7 @@ class ReadLog:
         rows = [_observed(key, seen) for key, seen in held]
         for at in range(0, len(rows), _ROWS_PER_WRITE):
             chunk = rows[at : at + _ROWS_PER_WRITE]
-            await self._store.writer.write(lambda tx, chunk=chunk: _upsert(tx, self._job, chunk))  # type: ignore[misc]
+            await self._store.writer.write(partial(_upsert, job=self._job, rows=chunk))
 
     def snapshot(self) -> Sequence[Observed]:
         """Return all that was read so far, by input, key and kind."""

@@ -61,12 +61,12 @@ def _rows(tx: Transaction, layers: ReadSet) -> list[int]:
 
 def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool) -> int:
     """Write one run that holds what *layers* hold; with nothing below, tombstones vanish."""
-    run = staging.open_layer(tx, kind=LayerKind.RUN)
+    values = {"kind": LayerKind.RUN, "state": LayerState.SEALED}
+    run: int = tx.sql.execute(sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
     merge = Merge(tx.db, layers, b"", None)
     while (row := merge.step()) is not None:
         if not (is_root and row.kind == EntryKind.TOMBSTONE):
             staging.put_row(tx, run, row)
-    staging.set_state(tx, run, LayerState.SEALED)
     staging.measure(tx, run)
     covers = [delta for layer in layers for delta in _covers(tx, layer)]
     tx.sql.execute(sa.insert(t.run).values(layer=run, covers=json.dumps(covers)))

@@ -18,7 +18,7 @@ from runner.model.ids import CommitId, new_commit_id
 from runner.model.job import Job, JobInput, JobKey, JobState
 from runner.model.pipeline import OUTPUT_BUCKET, Pipeline
 from runner.model.provenance import Record
-from runner.store import commits, finishing, jobs, pipelines, refs, repos, tree
+from runner.store import commits, finishing, jobs, pipelines, refs, repos, settle, tree
 from runner.store.attempts import AttemptSession, begin_attempt
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.catalog import tables as t
@@ -27,7 +27,7 @@ from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
 from runner.store.finishing import End, JobLost
 from runner.store.gate import Door, Gate
-from runner.store.locks import OwnerLock
+from runner.store.locks import OwnerLock, job_owner
 from runner.store.output import OutBucket
 from runner.store.reads import ReadLog, Traffic
 from runner.store.store import Store
@@ -114,6 +114,10 @@ class JobSession:
         """Return what went through each bucket so far, live."""
         return self._traffic
 
+    def input_digest(self, name: str) -> bytes:
+        """Return the digest of the commit that an input is pinned to."""
+        return commits.inspect_number(self._store.catalog.sql, self._pinned[name]).digest
+
     async def start(self) -> None:
         """Go from STARTING to RUNNING; raises `JobLost`."""
 
@@ -131,7 +135,9 @@ class JobSession:
             datum: Its id, 64 hex digits.
             number: The try, 1-based.
         """
-        begun = await self._store.writer.write(lambda tx: begin_attempt(tx, self._number, datum, number))
+        begun = await self._store.writer.write(
+            lambda tx: begin_attempt(tx, self._number, self._lock.name, datum, number)
+        )
         gate = Gate()
         buckets: dict[str, CommitBucket | OutBucket] = {
             name: commit_bucket(self._store, name, commit, door=Door(gate, self._traffic[name]), log=self.reads)
@@ -161,11 +167,7 @@ class JobSession:
             JobLost.
         """
         await self.reads.spill()
-        values = {
-            **asdict(counts or DatumCounts()),
-            "read_bytes": sum(self._traffic[name].bytes_read for name in self._pinned),
-            "written_bytes": self._traffic[OUTPUT_BUCKET].bytes_written,
-        }
+        values = self._counters(counts)
         await self._store.writer.write(lambda tx: finishing.seal(tx, self._number, draft, values))
         layers = finishing.stack_of(self._store.catalog.sql, self._number)
         self._content = await finishing.content_of(self._store, layers)
@@ -202,19 +204,26 @@ class JobSession:
         """
         return await self._store.writer.write(lambda tx: finishing.publish(tx, self._number, record, self._content))
 
-    async def abandon(self, state: JobState, reason: str, status: int) -> None:
+    async def abandon(self, state: JobState, reason: str, status: int, counts: DatumCounts | None = None) -> None:
         """End the job without a commit on its branch; what it wrote is kept as a quarantined one. Twice: no change.
 
         Args:
             state: FAILURE, KILLED or UNRUNNABLE.
             reason: One sentence.
             status: The runner's exit status for it.
+            counts: Of the datums.
         """
         await self.reads.spill()
-        layers = await self._store.writer.write(lambda tx: finishing.put_aside(tx, self._number))
-        content = await finishing.content_of(self._store, layers)
-        end = End(state, reason, status)
-        await self._store.writer.write(lambda tx: finishing.abandon(tx, self._number, end, layers, content))
+        values = self._counters(counts)
+        await self._store.writer.write(lambda tx: finishing.count(tx, self._number, values))
+        await settle.abandon(self._store, self._number, End(state, reason, status))
+
+    def _counters(self, counts: DatumCounts | None) -> Mapping[str, int]:
+        return {
+            **asdict(counts or DatumCounts()),
+            "read_bytes": sum(self._traffic[name].bytes_read for name in self._pinned),
+            "written_bytes": self._traffic[OUTPUT_BUCKET].bytes_written,
+        }
 
     async def aclose(self) -> None:
         """Let go of the job; one that was not sealed is abandoned. A sealed one is committed by whoever meets it next.
@@ -257,7 +266,7 @@ async def open_job(
         JobLost: There is a job of that id.
     """
     key = JobKey(pipeline.project, pipeline.name, job_id or new_commit_id())
-    lock = OwnerLock(store.folder, key)
+    lock = OwnerLock(store.folder, job_owner(key))
     if not lock.try_take():
         raise JobLost(f"another process runs the job {key}")
     try:

@@ -1,9 +1,94 @@
-"""Settling what dead processes left behind, by the state in which it stands."""
+"""Settling what dead processes left behind, by the state in which it stands.
+
+A job that was sealed is committed, with the record that was journalled then; an earlier one is abandoned. What a
+living process owns is left alone: its lock says so. Each step may be repeated, also by several processes at once.
+"""
 
 from __future__ import annotations
 
+from functools import partial
+
+import sqlalchemy as sa
+
+from runner.model.job import JobKey, JobState
+from runner.store import finishing, jobs, staging
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import JOB_TERMINAL_FROM, LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.finishing import BranchGone, End
+from runner.store.locks import OwnerLock, job_owner
 from runner.store.store import Store
+
+DIED_STATUS = 137
+"""128 + SIGKILL: the runner had no chance to say another."""
+LOST_STATUS = 3
+_ROWS_PER_SLOT = 2000
 
 
 async def settle(store: Store) -> None:
-    """Settle."""
+    """Settle jobs whose runner died, and drop layers that nobody will finish.
+
+    Cancellation: what is not settled is met again.
+    """
+    unfinished = sa.select(t.job.c.id).where(t.job.c.state < JOB_TERMINAL_FROM).order_by(t.job.c.id)
+    for job in store.catalog.sql.execute(unfinished).scalars().all():
+        key = jobs.inspect_number(store.catalog.sql, job).key
+        lock = OwnerLock(store.folder, job_owner(key))
+        if lock.try_take():
+            try:
+                await settle_job(store, key)
+            finally:
+                lock.release()
+    await _drop_orphans(store)
+    await _clean(store)
+
+
+async def settle_job(store: Store, key: JobKey) -> None:
+    """Bring a job to its end; the caller holds its lock."""
+    sql = store.catalog.sql
+    job = jobs.require(sql, key)
+    if jobs.inspect_number(sql, job).state == JobState.FINISHING:
+        content = await finishing.content_of(store, finishing.stack_of(sql, job))
+        draft = finishing.drafted(sql.execute(sa.select(t.job).where(t.job.c.id == job)).one())
+        record = finishing.completed(draft, key.id, content)
+        try:
+            await store.writer.write(lambda tx: finishing.publish(tx, job, record, content))
+        except BranchGone as exc:
+            await abandon(store, job, End(JobState.FAILURE, exc.message, LOST_STATUS))
+    else:
+        await abandon(store, job, End(JobState.KILLED, "the runner died", DIED_STATUS))
+
+
+async def abandon(store: Store, job: int, end: End) -> None:
+    """End a job without moving its branch; what it left behind becomes a quarantined commit. Twice: no change."""
+    layers = await store.writer.write(lambda tx: finishing.put_aside(tx, job))
+    content = await finishing.content_of(store, layers)
+    await store.writer.write(lambda tx: finishing.abandon(tx, job, end, layers, content))
+
+
+async def _drop_orphans(store: Store) -> None:
+    """Put those open layers aside whose writer is gone."""
+    rows = store.catalog.rows(sa.select(t.layer.c.id, t.layer.c.owner).where(t.layer.c.state == LayerState.OPEN))
+    for row in rows:
+        lock = OwnerLock(store.folder, row.owner)
+        if lock.try_take():
+            try:
+                await store.writer.write(partial(_drop, layer=row.id))
+            finally:
+                lock.release()
+
+
+def _drop(tx: Transaction, layer: int) -> None:
+    tx.sql.execute(
+        sa.update(t.layer)
+        .where(t.layer.c.id == layer, t.layer.c.state == LayerState.OPEN)
+        .values(state=LayerState.DROPPING)
+    )
+
+
+async def _clean(store: Store) -> None:
+    """Remove the rows of dropped layers, in slots that hold other writers up for some milliseconds each."""
+    dropping = sa.select(t.layer.c.id).where(t.layer.c.state == LayerState.DROPPING)
+    for layer in store.catalog.sql.execute(dropping).scalars().all():
+        while await store.writer.write(partial(staging.remove_rows, layer=layer, limit=_ROWS_PER_SLOT)):
+            pass

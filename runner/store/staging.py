@@ -16,7 +16,12 @@ from runner.store.catalog.engine import Transaction
 from runner.store.entries import COLUMNS, Row, encode_parts, row_of, tombstone
 from runner.store.view import NoSuchKey, PreconditionFailed, ViewClosed
 
-_PUT = f"INSERT OR REPLACE INTO entry (layer, {COLUMNS}) VALUES (?{', ?' * len(Row._fields)})"  # noqa: S608  # constants
+_MARKS = ", ".join("?" for _ in ("layer", *Row._fields))
+_SET = ", ".join(f"{name} = excluded.{name}" for name in Row._fields if name != "key")
+_PUT = (
+    f"INSERT INTO entry (layer, {COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # constants
+    f" ON CONFLICT (layer, key) DO UPDATE SET {_SET}"
+)
 
 
 class Stack(NamedTuple):
@@ -31,10 +36,9 @@ class Stack(NamedTuple):
         return (self.top, *self.below)
 
 
-def open_layer(tx: Transaction, *, job: int | None = None, kind: LayerKind = LayerKind.DELTA) -> int:
-    """Begin a layer and return its number."""
-    state = LayerState.OPEN if kind == LayerKind.DELTA else LayerState.BUILDING
-    values = {"kind": kind, "state": state, "job": job}
+def open_layer(tx: Transaction, owner: str) -> int:
+    """Begin a layer and return its number; *owner* names the lock that its writer holds."""
+    values = {"kind": LayerKind.DELTA, "state": LayerState.OPEN, "owner": owner}
     layer: int = tx.sql.execute(sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
     return layer
 
@@ -108,6 +112,18 @@ def measure(tx: Transaction, layer: int) -> tuple[int, int]:
         "SELECT rows, tombstones, bytes FROM layer WHERE id = ?", (layer,)
     ).fetchone()
     return rows - tombstones, size_bytes
+
+
+def remove_rows(tx: Transaction, layer: int, limit: int) -> bool:
+    """Remove so many rows of a dropped layer, and with the last of them the layer; tell whether there are more."""
+    removed = tx.db.execute(
+        "DELETE FROM entry WHERE layer = ? AND key IN (SELECT key FROM entry WHERE layer = ? ORDER BY key LIMIT ?)",
+        (layer, layer, limit),
+    ).rowcount
+    if removed == limit:
+        return True
+    tx.db.execute("DELETE FROM layer WHERE id = ?", (layer,))
+    return False
 
 
 def _names(etags: tuple[str, ...], etag: str | None) -> bool:

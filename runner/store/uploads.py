@@ -69,8 +69,9 @@ def find(sql: sa.Connection, layer: int, key: bytes, upload_id: str) -> Upload:
 def put_part(tx: Transaction, layer: int, upload: Upload, part: Part, stored: Stored) -> Part:
     """Store a part over the one of the same number; raises `ViewClosed`, `NoSuchUpload`."""
     require_open(tx, layer, upload)
+    tx.db.execute("DELETE FROM part WHERE upload = ? AND n = ?", (upload.id, part.number))
     tx.db.execute(
-        "INSERT OR REPLACE INTO part (upload, n, kind, content, digest, size, etag, checksum, modified_us)"
+        "INSERT INTO part (upload, n, kind, content, digest, size, etag, checksum, modified_us)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (upload.id, part.number, *stored.content, stored.digest, stored.size, part.etag, part.checksum, tx.now_us),
     )

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from runner.store.catalog.schema import FORMAT
+from runner.store.catalog.schema import APPLICATION_ID, FORMAT
 
 
 def migrate(path: Path, found: int) -> Path:
@@ -39,6 +39,8 @@ def upgrade(path: Path, revision: str) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {int(revision)}")
     finally:
         engine.dispose()
 

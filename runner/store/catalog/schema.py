@@ -18,7 +18,10 @@ APPLICATION_ID = 0x52554E52  # "RUNR"
 FORMAT = 1
 """The stored form; `PRAGMA user_version`. One alembic revision for each."""
 
-_VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+_VERSIONS = (
+    "CREATE TABLE alembic_version "
+    "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
 
 
 class NotAStore(Invalid):

@@ -103,7 +103,6 @@ branch = Table(
     _some("name", TEXT),
     Column("head", INTEGER),
     _some("gen", INTEGER),  # moved by compare-and-swap
-    Column("open_layer", INTEGER),
     _some("created_us", INTEGER),
     PrimaryKeyConstraint("repo", "name"),
     **_CLUSTERED,
@@ -141,16 +140,6 @@ provenance = Table(
     "provenance", metadata, Column("commit_id", INTEGER, primary_key=True), _some("record", BLOB), sqlite_strict=True
 )
 
-pin = Table(
-    "pin",
-    metadata,
-    _some("owner", TEXT),
-    _some("commit_id", INTEGER),
-    _some("until_us", INTEGER),
-    PrimaryKeyConstraint("owner", "commit_id"),
-    **_CLUSTERED,
-)
-
 # Content.
 
 layer = Table(
@@ -159,7 +148,7 @@ layer = Table(
     _number(),
     _some("kind", INTEGER),
     _some("state", INTEGER),
-    Column("job", INTEGER),  # whose `out` it belongs to
+    Column("owner", TEXT),  # of an open one: the lock that its writer holds
     Column("rows", INTEGER),
     Column("tombstones", INTEGER),
     Column("bytes", INTEGER),

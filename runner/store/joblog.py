@@ -1,0 +1,113 @@
+"""A job's log: lines in chunks, numbered from 1, so that a window of them costs no more than itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+import trio
+
+from runner.model.job import JobKey
+from runner.store import jobs
+from runner.store.catalog import tables as t
+from runner.store.store import Store
+
+CHUNK_BYTES = 64 * 1024
+CHUNK_SECONDS = 0.2
+_HELD_MAX_BYTES = 4 * CHUNK_BYTES
+
+Line = Mapping[str, Any]
+
+
+class JobLog:
+    """Takes lines while `run` runs. Its lines continue those that the job has already."""
+
+    def __init__(self, store: Store, key: JobKey) -> None:
+        self._store = store
+        self._job = jobs.require(store.catalog.sql, key)
+        self._next_line = _count(store, self._job) + 1
+        self._lines: list[bytes] = []
+        self._held = 0
+        self._closing = False
+        self._changed = trio.Condition()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Write what is appended, at the latest 200 ms later, until `aclose`.
+
+        Cancellation: what is held is lost; end it with `aclose`.
+        """
+        task_status.started()
+        while await self._wait_for_lines():
+            with trio.move_on_after(CHUNK_SECONDS):
+                await self._wait_for_a_chunk()
+            await self._write()
+
+    async def append(self, line: Line) -> None:
+        """Add one line, without secrets; waits while the disk is slower than the lines come."""
+        text = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        async with self._changed:
+            while self._held > _HELD_MAX_BYTES:
+                await self._changed.wait()
+            self._lines.append(text)
+            self._held += len(text)
+            self._changed.notify_all()
+
+    async def aclose(self) -> None:
+        """Let `run` write what is held and return."""
+        async with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+
+    async def _wait_for_lines(self) -> bool:
+        async with self._changed:
+            while not self._lines and not self._closing:
+                await self._changed.wait()
+        return bool(self._lines)
+
+    async def _wait_for_a_chunk(self) -> None:
+        async with self._changed:
+            while self._held < CHUNK_BYTES and not self._closing:
+                await self._changed.wait()
+
+    async def _write(self) -> None:
+        async with self._changed:
+            lines, self._lines, self._held = self._lines, [], 0
+            self._changed.notify_all()
+        values = {"job": self._job, "first_line": self._next_line, "lines": len(lines), "text": b"".join(lines)}
+        self._next_line += len(lines)
+        await self._store.writer.write(lambda tx: tx.sql.execute(sa.insert(t.log_chunk).values(values)))
+
+
+async def read(store: Store, key: JobKey, *, after_line: int = 0, limit: int = 1000) -> Sequence[tuple[int, Line]]:
+    """Return lines with their numbers, from the one after *after_line* on; raises `NoSuchJob`."""
+    job = jobs.require(store.catalog.sql, key)
+    columns = t.log_chunk.c
+    at = sa.select(sa.func.max(columns.first_line)).where(columns.job == job, columns.first_line <= after_line + 1)
+    start = store.catalog.sql.execute(at).scalar() or 1
+    found: list[tuple[int, Line]] = []
+    while len(found) < limit:
+        row = store.catalog.row(
+            sa.select(t.log_chunk).where(columns.job == job, columns.first_line >= start).order_by(columns.first_line)
+        )
+        if row is None:
+            break
+        numbered = enumerate(row.text.split(b"\n")[:-1], row.first_line)
+        found.extend((number, json.loads(text)) for number, text in numbered if number > after_line)
+        start = row.first_line + row.lines
+        await trio.lowlevel.checkpoint()
+    return found[:limit]
+
+
+async def count_lines(store: Store, key: JobKey) -> int:
+    """Return how many lines a job has; raises `NoSuchJob`."""
+    return _count(store, jobs.require(store.catalog.sql, key))
+
+
+def _count(store: Store, job: int) -> int:
+    columns = t.log_chunk.c
+    last = store.catalog.row(
+        sa.select(columns.first_line, columns.lines).where(columns.job == job).order_by(columns.first_line.desc())
+    )
+    return 0 if last is None else int(last.first_line + last.lines - 1)
