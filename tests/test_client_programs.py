@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-PROGRAMS = sorted(path for path in Path(__file__).with_name("clients").iterdir() if path.is_file())
+from tests.system.installed import CLIENTS, NPM_VERSION
+
+TESTS = Path(__file__).parent
+PROGRAMS = sorted(path for path in (TESTS / "clients").iterdir() if path.is_file())
 
 PLACES = re.compile(
     r"""
@@ -19,7 +22,8 @@ PLACES = re.compile(
 
 
 def test_every_client_has_its_program() -> None:
-    assert len(PROGRAMS) == 14
+    assert {client.command[1] for client in CLIENTS} == {program.name for program in PROGRAMS}
+    assert len(CLIENTS) == len(PROGRAMS) == 14
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
@@ -32,3 +36,12 @@ def test_a_program_names_no_host_port_region_or_key(program) -> None:
 )
 def test_the_search_finds_what_must_not_be_there(line) -> None:
     assert PLACES.search(line)
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_the_documented_version_is_the_one_that_is_tried(client) -> None:
+    documented = (TESTS.parent / "docs" / "clients.md").read_text().splitlines()
+    rows = [line.split("|") for line in documented if line.startswith("| ")]
+    versions = {version.strip() for row in rows for version in row[2].split(",")}
+    pins = [pin.partition("==")[2] for pin in client.pypi[:1]] or [NPM_VERSION]
+    assert versions.issuperset(client.release or pin for pin in pins)

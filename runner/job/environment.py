@@ -25,7 +25,7 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """A variable that a client reads instead of those of AWS; *value* knows url, host, port, key and config."""
+    """A variable that a client reads instead of those of AWS; what *value* may name stands in `_clients`."""
 
     name: str
     value: str
@@ -44,6 +44,8 @@ ALIASES = (
     Alias("RCLONE_CONFIG_S3_PROVIDER", "Other", "the same"),
     Alias("RCLONE_CONFIG_S3_ENDPOINT", "{url}", "the same"),
     Alias("RCLONE_CONFIG_S3_ENV_AUTH", "true", "the same: credentials from the variables of AWS"),
+    Alias("DUCKDB_S3_ENDPOINT", "{host}", "DuckDB: without a scheme; path style is the program's to set"),
+    Alias("DUCKDB_S3_USE_SSL", "{ssl}", "the same"),
     Alias("AWS_S3_ENDPOINT", "{host}", "GDAL: without a scheme"),
     Alias("AWS_HTTPS", "{https}", "GDAL"),
     Alias("AWS_VIRTUAL_HOSTING", "FALSE", "GDAL"),
@@ -197,6 +199,7 @@ def _clients(gate: Gate, places: Places) -> dict[str, str]:
         "scheme": url.scheme,
         "host": url.netloc,
         "https": "YES" if url.scheme == "https" else "NO",
+        "ssl": "true" if url.scheme == "https" else "false",
         "key": gate.credential,
         "folder": folder,
     }

@@ -35,9 +35,9 @@ PHASES = {
     "": "starting",
     '"message":"writing"': "writing objects",
     '"message":"written"': "user code ends",
-    '"event":"command.ended"': "finalizing",
+    '"event":"transform.finished"': "finalizing",
 }
-EXITED = '"event":"command.ended"'
+EXITED = '"event":"transform.finished"'
 
 
 class Life:

