@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,6 @@ from runner.host.process import NO_ISOLATION, find_isolation
 from runner.host.redact import Redactor
 from runner.host.settings import Settings
 from runner.host.signals import Stop, watch_signals
-from runner.job.journal import Keep
 from runner.job.prepare import JobHost, prepare
 from runner.job.provenance import this_machine
 from runner.job.run import JobOutcome, run_job
@@ -27,14 +26,13 @@ from runner.model.commit import Commit
 from runner.model.errors import RunnerError, Unavailable
 from runner.model.job import Job
 from runner.model.pipeline import Pipeline
-from runner.store import Store, StoreSettings, files, joblog, open_store, pipelines
+from runner.store import Store, StoreSettings, files, open_store, pipelines
+from runner.store.joblog import JobLog
 from runner.store.reads import Traffic
-from runner.store.sessions import JobSession, open_job
+from runner.store.sessions import open_job
 from runner.supervisor import inputs
-from runner.supervisor.gateways import gateway, options_of
+from runner.supervisor.gateways import gateway, new_token, options_of
 from runner.supervisor.scratch import open_scratch
-
-_LOG_SECONDS = 10
 
 _log = structlog.get_logger()
 
@@ -147,8 +145,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         async with await open_job(store, request.pipeline, version=version, inputs=pinned) as session:
             await observer.opened(store, session.job, session.traffic, tries=request.pipeline.datum_tries)
             serve = partial(gateway, options=options_of(settings.gateway, requests.take))
-            async with _keeping(store, session) as keep:
-                outcome = await run_job(session, ready, serve, log, keep, stop=stop)
+            outcome = await run_job(session, ready, serve, log, JobLog(store, session.key), stop=stop)
         exported = None
         if outcome.commit is not None and request.output is not None:
             await _export(store, outcome.commit, request.output)
@@ -170,7 +167,7 @@ async def _host(settings: Settings, request: RunRequest, scratch: Path) -> JobHo
         machine=this_machine(),
         settings=settings.job,
         region=settings.gateway.region,
-        auth=settings.auth.enabled,
+        new_token=new_token if settings.auth.enabled else None,
         secrets_folder=settings.secrets.folder,
         given_secrets=request.secrets,
     )
@@ -187,34 +184,6 @@ async def _listening_to_signals(stop: Stop) -> AsyncIterator[None]:
         except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
             error = exc
         nursery.cancel_scope.cancel()
-    if error is not None:
-        raise error
-
-
-@asynccontextmanager
-async def _keeping(store: Store, session: JobSession) -> AsyncIterator[Keep]:
-    """Give what keeps the job's log; what it holds is written at the end, shielded and within a limit."""
-    kept = joblog.JobLog(store, session.key)
-
-    async def keep(records: Sequence[Record]) -> None:
-        for record in records:
-            await kept.append(record)
-
-    async def write(*, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
-        with trio.CancelScope(shield=True) as scope:
-            task_status.started(scope)
-            await kept.run()
-
-    error: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        scope = await nursery.start(write)
-        try:
-            yield keep
-        except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
-            error = exc
-        scope.deadline = trio.current_time() + _LOG_SECONDS
-        with trio.CancelScope(shield=True):
-            await kept.aclose()
     if error is not None:
         raise error
 
