@@ -55,7 +55,8 @@ def adopt(tx: Transaction, run: int) -> None:
 
 
 def _rows(tx: Transaction, layers: ReadSet) -> list[int]:
-    found = dict(tx.sql.execute(sa.select(t.layer.c.id, t.layer.c.rows).where(t.layer.c.id.in_(layers))).tuples().all())
+    statement = sa.select(t.layer.c.id, t.layer.c.rows).where(t.layer.c.id.in_(layers))
+    found = {row.id: row.rows for row in tx.sql.execute(statement)}
     return [found[layer] or 0 for layer in layers]
 
 

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,8 @@ class WriteConnection:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def checkpoint(self, *, truncate: bool = False) -> None:
-        """Move the log's pages into the database, as far as readers allow."""
-        with self.locked():
+        """Move the log's pages into the database, as far as readers allow; what is left stays in the log."""
+        with self.locked(), suppress(sqlite3.OperationalError):  # a statement is still open somewhere
             self._db.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if truncate else 'PASSIVE'})").fetchall()
 
     def close(self) -> None:
