@@ -11,7 +11,7 @@ from runner.model.entry import Attributes
 
 NAME = "mtime"
 
-_FORM = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,9})\d*)?")
+_FORM = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,9})\d*)?", re.ASCII)
 _NS = 1_000_000_000
 
 
