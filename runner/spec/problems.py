@@ -66,14 +66,20 @@ class Source:
 
 
 class InvalidSpec(Invalid):
-    """A spec has problems; all that were found stand in *problems*, in file order."""
+    """A spec has problems; all that were found stand in *problems*, in file order.
+
+    Message and hint tell the first one whole, for whoever knows nothing of specs.
+    """
 
     def __init__(self, source: Source, problems: Sequence[Problem]) -> None:
         first = problems[0]
         others = len(problems) - 1
-        more = f" (and {others} more)" if others else ""
-        hint = f"write {first.write}" if first.write else first.alternative
-        super().__init__(f"{source.at(first.place)}  {first.message}{more}", hint=hint)
+        ways = [
+            f"write  {first.write}" if first.write else "",
+            f"{'or    ' if first.write else 'do    '} {first.alternative}" if first.alternative else "",
+            f"more   runner spec check {source.name}" + (f" shows {others} more" if others else ""),
+        ]
+        super().__init__(f"{source.at(first.place)}  {first.message}", hint="\n".join(filter(None, ways)))
         self.source = source
         self.problems = tuple(problems)
 

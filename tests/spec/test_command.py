@@ -55,6 +55,17 @@ def test_problems_look_like_this():
     assert lines_of(WRONG, Look(columns=80)) == SHOWN
 
 
+def test_another_command_tells_the_first_problem_and_where_the_rest_is():
+    with pytest.raises(InvalidSpec) as caught:
+        read_pipelines("spec.json", WRONG.encode())
+    assert caught.value.message == 'spec.json:9:15  input.pfs.glob is "/*"; an S3 input takes the whole repo'
+    assert caught.value.hint.splitlines() == [
+        'write  "glob": "/"',
+        'or     drop "s3": true to get one datum per match under /pfs/labresults',
+        "more   runner spec check spec.json shows 1 more",
+    ]
+
+
 def test_colour_adds_nothing_but_colour():
     import re
 
