@@ -83,22 +83,10 @@ class Requests:
     failed: int = 0
 
     def take(self, access: Access) -> None:
-        """Count one request, and log it at debug."""
+        """Count one request."""
         self.count += 1
         if access.status >= 400 and access.code != "NoSuchKey" and access.status != 404:  # noqa: PLR2004  # HTTP's
             self.failed += 1
-        _log.debug(
-            "request.served",
-            operation=access.operation,
-            method=access.method,
-            bucket=access.bucket,
-            key=access.key,
-            status=access.status,
-            code=access.code,
-            received_bytes=access.received,
-            sent_bytes=access.sent,
-            seconds=round(access.seconds, 6),
-        )
 
 
 @dataclass(frozen=True, slots=True)
