@@ -25,6 +25,8 @@ _KNOWN = frozenset(
     | {"workerId", "logger", "line"}
 )
 _LOUD = frozenset({"warning", "error", "critical"})
+_TOLD = frozenset({"job.failed", "job.killed"})
+"""What the summary says again."""
 
 # Colours pass; whatever else moves the cursor, sets titles or rings does not: it would break the panel.
 # Source: ECMA-48, 5.4 (control sequences) and 8.3.117 (SGR).
@@ -58,7 +60,7 @@ def as_seen(record: Record, look: Look) -> str | None:
     text = str(record.get("message", ""))
     if record.get("user"):
         mark = "e" if record.get("stream") == "stderr" else " "
-    elif record.get("level") in _LOUD:
+    elif record.get("event") not in _TOLD and (record.get("level") in _LOUD or record.get("event") == "job.stopping"):
         mark = "!"
     else:
         return None

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TextIO
 
 import trio
 
+from runner.cli.inquiry import usual_seconds
 from runner.cli.lines import Record, as_seen
 from runner.cli.looks import Look, columns_of
-from runner.cli.observers import Counters, Observer, Usual, Watched
+from runner.cli.observers import Counters, Observer, Watched
 from runner.cli.panel import CURVE, BucketRow, Scene, frame
 from runner.cli.screen import Screen
 from runner.model.job import Job
 from runner.model.pipeline import OUTPUT_BUCKET
+from runner.store import Store
 
 FRAME_SECONDS = 1 / 8
 IDLE_SECONDS = 1 / 3
@@ -32,22 +33,20 @@ class PanelObserver(Observer):
     meanwhile; of more than 20,000 the oldest are left out, with a word on where to find them.
     """
 
-    def __init__(self, stream: TextIO, look: Look, usual: Usual) -> None:
+    def __init__(self, stream: TextIO, look: Look) -> None:
         super().__init__(lambda record: as_seen(record, look), stream, news=False)
         self._look = look
-        self._usual = usual
         self._usual_seconds: float | None = None
         self._screen = Screen(stream)
         self._waiting: deque[str] = deque(maxlen=KEPT_LINES)
         self._left_out = 0
         self._changed = trio.Event()
-        self._opened = trio.Event()
         self._curves: dict[str, Curve] = {}
 
-    def opened(self, job: Job, counters: Counters, tries: int) -> None:
-        """Take the job that is about to run."""
-        super().opened(job, counters, tries)
-        self._opened.set()
+    async def opened(self, store: Store, job: Job, counters: Counters, *, tries: int) -> None:
+        """Take the job that is about to run, and look up how long it usually takes."""
+        await super().opened(store, job, counters, tries=tries)
+        self._usual_seconds = await usual_seconds(store, job.key.project, job.key.pipeline)
 
     def log(self, record: Record) -> None:
         """Take one record of the log."""
@@ -59,33 +58,18 @@ class PanelObserver(Observer):
             self._waiting.append(line)
             self._changed.set()
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        """Draw for as long as the block runs; at its end every line is out and the panel is gone."""
+    async def _move(self) -> None:
+        """Draw at most 8 frames a second, some 3 in silence; at the end every line is out and the panel gone."""
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._animate)
-                nursery.start_soon(self._remember)
-                yield
-                nursery.cancel_scope.cancel()
+            while True:
+                await self._draw()
+                await trio.sleep(FRAME_SECONDS)
+                with trio.move_on_after(IDLE_SECONDS - FRAME_SECONDS):
+                    await self._changed.wait()
+                self._changed = trio.Event()
         finally:
             with trio.move_on_after(CLOSE_SECONDS, shield=True):
                 await trio.to_thread.run_sync(self._screen.close, self._look, self._above(), abandon_on_cancel=True)
-
-    async def _remember(self) -> None:
-        """Look up once, when the job is known, how long it usually takes."""
-        await self._opened.wait()
-        if self.watched is not None:
-            self._usual_seconds = await self._usual(self.watched.job)
-
-    async def _animate(self) -> None:
-        """Draw at most 8 frames a second, some 3 while nothing is said."""
-        while True:
-            await self._draw()
-            await trio.sleep(FRAME_SECONDS)
-            with trio.move_on_after(IDLE_SECONDS - FRAME_SECONDS):
-                await self._changed.wait()
-            self._changed = trio.Event()
 
     async def _draw(self) -> None:
         look = replace(self._look, columns=columns_of(self._stream))

@@ -6,7 +6,7 @@ the rest an observer reads from the job's own counters. An observer never fails 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from runner.cli.lines import Record, as_json, as_plain, as_seen
 from runner.cli.looks import COMMITTING, RUNNING, STOPPED, Look, Sign
 from runner.model.job import Job
 from runner.model.pipeline import OUTPUT_BUCKET
+from runner.store import Store
 from runner.store.reads import Traffic
 
 _FIRST_NEWS = (30, 60, 120, 300)
@@ -26,8 +27,6 @@ _LATER_NEWS = 300
 
 
 Counters = Callable[[], Mapping[str, Traffic]]
-Usual = Callable[[Job], Awaitable[float | None]]
-"""Finds out how many seconds a job like this usually takes; None: there is no past to say so."""
 
 
 @dataclass(slots=True)
@@ -77,8 +76,9 @@ class Observer:
         self._news = news
         self.watched: Watched | None = None
 
-    def opened(self, job: Job, counters: Counters, tries: int) -> None:
+    async def opened(self, store: Store, job: Job, counters: Counters, *, tries: int) -> None:
         """Take the job that is about to run, its live counters by bucket, and how often a datum may be tried."""
+        del store
         self.watched = Watched(job, counters, tries)
 
     def log(self, record: Record) -> None:
@@ -92,12 +92,22 @@ class Observer:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Keep what moves moving for as long as the block runs."""
+        """Keep what moves moving for as long as the block runs; raises what the block raises, as it is."""
+        error: BaseException | None = None
         async with trio.open_nursery() as nursery:
-            if self._news:
-                nursery.start_soon(self._tell_news)
-            yield
+            nursery.start_soon(self._move)
+            try:
+                yield
+            except BaseException as exc:  # noqa: BLE001 -- raised below, out of the nursery's group
+                error = exc
             nursery.cancel_scope.cancel()
+        if error is not None:
+            raise error
+
+    async def _move(self) -> None:
+        """Do what is to be done all along, until cancelled."""
+        if self._news:
+            await self._tell_news()
 
     async def _tell_news(self) -> None:
         told = 0
@@ -131,7 +141,7 @@ def progress(watched: Watched) -> Record:
     }
 
 
-def observer_for(log_format: str, stream: TextIO, look: Look, usual: Usual, *, in_ci: bool) -> Observer:
+def observer_for(log_format: str, stream: TextIO, look: Look, *, in_ci: bool) -> Observer:
     """Choose an observer: ``auto`` is the panel on a terminal, plain lines where CI is set, JSON elsewhere."""
     if log_format == "json" or (log_format == "auto" and not look.is_terminal and not in_ci):
         return Observer(as_json, stream, news=True)
@@ -140,5 +150,5 @@ def observer_for(log_format: str, stream: TextIO, look: Look, usual: Usual, *, i
     if look.moves:
         from runner.cli.live import PanelObserver
 
-        return PanelObserver(stream, look, usual)
+        return PanelObserver(stream, look)
     return Observer(lambda record: as_seen(record, look), stream, news=False)

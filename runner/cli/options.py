@@ -21,7 +21,7 @@ class Options:
     """What was said for every command; None: not said, so the settings decide.
 
     Attributes:
-        output: ``table`` or ``json``.
+        form: Of the result, ``table`` or ``json``.
         quiet: Results only, no progress and no remarks.
         verbose: A traceback for our own mistakes.
     """
@@ -31,14 +31,14 @@ class Options:
     project: str | None = None
     log_format: str | None = None
     log_level: str | None = None
-    output: str = "table"
+    form: str = "table"
     quiet: bool = False
     verbose: bool = False
 
     @property
     def is_json(self) -> bool:
         """Whether the result is to be one JSON document."""
-        return self.output == "json"
+        return self.form == "json"
 
 
 def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -62,7 +62,7 @@ def global_options() -> list[click.Option]:
         _global("--project", metavar="NAME", help="Project of names that say none."),
         _global("--log-format", type=click.Choice(formats), help="How stderr is written."),
         _global("--log-level", type=click.Choice(levels), help="The least that is logged."),
-        _global("-o", "output", type=click.Choice(("table", "json")), help="Form of the result."),
+        _global("-o", "form", type=click.Choice(("table", "json")), help="Form of the result."),
         _global("-q", "--quiet", is_flag=True, help="The result only."),
         _global("-v", "--verbose", is_flag=True, help="Say more when something breaks."),
     ]

@@ -13,7 +13,8 @@ from rich.text import Text
 from runner.cli import words
 from runner.cli.looks import BLOCKED, FAILED, JOB_SIGNS, SKIPPED, Look, Sign
 from runner.cli.stories import LOST_RACE, STORE_OUT_OF_REACH, Change, InputRead, Story
-from runner.model.job import JobState
+from runner.model.errors import Conflict, RunnerError
+from runner.model.job import JobKey, JobState
 
 WIDEST = 100
 _LABEL = 7
@@ -28,15 +29,17 @@ def summarise(story: Story, look: Look) -> list[Text]:
     return list(_bad(story, look))
 
 
-def store_failed(pipeline: str, why: str, seconds: float, look: Look) -> list[Text]:
-    """Tell in the same shape that the store went out of reach, so that no more is known."""
-    sign = FAILED._replace(word="store")
+def broken(key: JobKey, error: RunnerError, seconds: float, look: Look) -> list[Text]:
+    """Tell in the same shape that a job was not brought to its end: it lost a race, or the store failed."""
+    is_race = isinstance(error, Conflict)
+    sign = BLOCKED._replace(word="lost a race") if is_race else FAILED._replace(word="store")
+    kept = "this job published nothing" if is_race else "try again; nothing was lost and no branch moved"
     return [
-        _head(sign, pipeline, "", f"after {words.duration(seconds)}", look),
-        _line("why", words.visible(why)),
-        _row("at", Text("the store"), Text("not the user code"), look),
-        _row("kept", Text("try again; nothing was lost and no branch moved"), Text(), look),
-        _line("next", "runner store check"),
+        _head(sign, key.pipeline, key.id, f"after {words.duration(seconds)}", look),
+        _line("why", words.visible(error.message)),
+        _row("at", Text("the store, not the user code"), Text(), look),
+        _row("kept", Text(kept), Text(), look),
+        _line("next", f"runner job inspect {key}" if is_race else "runner store check"),
     ]
 
 

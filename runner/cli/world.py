@@ -71,9 +71,9 @@ def flags_of(options: Options) -> dict[str, object]:
     return {name: value for name, value in flags.items() if value is not None}
 
 
-def settings_of(options: Options) -> Settings:
-    """Read the settings, the command line's over all others; raises `SettingInvalid`."""
-    return host_settings.load(flags_of(options), options.config)
+def settings_of(options: Options, more: Mapping[str, object] | None = None) -> Settings:
+    """Read the settings, the command line's over all others; *more* of it by dotted name. Raises `SettingInvalid`."""
+    return host_settings.load(flags_of(options) | dict(more or {}), options.config)
 
 
 @asynccontextmanager

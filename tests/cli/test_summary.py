@@ -4,7 +4,8 @@ import pytest
 
 from runner.cli.looks import Look, render
 from runner.cli.stories import Change, InputRead
-from runner.cli.summary import next_command, store_failed, summarise
+from runner.cli.summary import broken, next_command, summarise
+from runner.model.errors import Conflict, Unavailable
 from runner.model.job import JobState
 from tests.cli.samples import FAILED, FIRST, GOOD, JOB, LOST, SKIPPED, STOPPED
 
@@ -70,10 +71,19 @@ def test_other_ends_have_the_same_shape(story, first, why):
     assert why in lines[1]
 
 
-def test_a_lost_store_says_that_nothing_was_lost():
-    lines = render(store_failed("lab_summary", "no space left on /data", 3.2, WIDE), WIDE).splitlines()
+@pytest.mark.parametrize(
+    ("error", "first", "kept"),
+    [
+        (Unavailable("no space left on /data"), "✗ store  lab_summary", "nothing was lost"),
+        (Conflict("the branch was deleted meanwhile"), "▲ lost a race  lab_summary", "published nothing"),
+    ],
+)
+def test_a_job_that_was_not_brought_to_its_end_says_what_was_kept(error, first, kept):
+    lines = render(broken(JOB.key, error, 3.2, WIDE), WIDE).splitlines()
+    assert lines[0].startswith(first)
     assert [line.split()[0] for line in lines[1:]] == ["why", "at", "kept", "next"]
-    assert "nothing was lost" in lines[3]
+    assert error.message in lines[1]
+    assert kept in lines[3]
 
 
 def test_the_next_step_follows_from_the_end():

@@ -1,0 +1,150 @@
+"""``runner run``: one job of a spec, in the foreground, to its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.options import Command, Options, in_trio
+from runner.model.errors import Invalid
+
+if TYPE_CHECKING:
+    from runner.host.settings import Settings
+    from runner.model.pipeline import Pipeline
+    from runner.supervisor.run import RunRequest
+
+
+class MalformedOption(Invalid):
+    """An option's value has another form than NAME=VALUE."""
+
+
+class SeveralPipelines(Invalid):
+    """The file declares more than one pipeline."""
+
+
+@click.command("run", cls=Command)
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=SOURCE", help="A folder, a file, or REPO@BRANCH.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Also write the result to a folder.")
+@click.option("--tries", type=click.IntRange(1), help="How often the command may be tried; over datum_tries.")
+@click.option("--timeout", metavar="DURATION", help="For the whole job, such as 5m; over job_timeout.")
+@click.option("--branch", metavar="NAME", help="Output branch; over output_branch.")
+@click.option("--secret", "secrets", multiple=True, metavar="NAME/KEY=FILE", help="A secret that the spec asks for.")
+@click.option("--inject", type=click.Choice(("all", "s3-only", "compat")), help="Which variables the command gets.")
+@click.option("--listen", metavar="HOST:PORT", help="Where the gateway listens.")
+@click.option("--advertise", metavar="URL", help="What the command is told instead of that address.")
+@click.option("--auth", is_flag=True, default=None, help="Ask the command for its token on every request.")
+@click.pass_obj
+def run(options: Options, /, spec: Path, **said: Any) -> int:
+    """Run one job of SPEC to its end.
+
+    Inputs that are not named use the head of their branch. The result becomes one commit on the pipeline's output
+    branch; when the command fails nothing is published.
+    """
+    from runner.cli.world import settings_of
+
+    settings = settings_of(options, {name: said[key] for name, key in _SETTINGS.items() if said[key] is not None})
+    request = _request(settings, spec, said)
+    return _run(options, settings, request)
+
+
+_SETTINGS = {
+    "gateway.listen": "listen",
+    "gateway.advertise": "advertise",
+    "auth.enabled": "auth",
+    "job.inject": "inject",
+}
+
+
+def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest:
+    """Read the spec and the options into what the supervisor runs; raises `Invalid`."""
+    from runner.cli.spec import show_warnings
+    from runner.spec.pipelines import load_pipelines
+    from runner.supervisor.run import RunRequest
+
+    loaded = load_pipelines(spec, project=settings.project)
+    if len(loaded) > 1:
+        names = ", ".join(one.pipeline.name for one in loaded)
+        raise SeveralPipelines(f"{spec} declares {len(loaded)} pipelines: {names}", hint="give a file with one of them")
+    secrets = {}
+    for name, file in _pairs("--secret", said["secrets"], "NAME/KEY=FILE").items():
+        secret, slash, key = name.partition("/")
+        if not slash:
+            raise MalformedOption(f"--secret {name} names no key", hint="write --secret NAME/KEY=FILE")
+        secrets[secret, key] = Path(file)
+    show_warnings(loaded)
+    return RunRequest(
+        pipeline=_overridden(loaded[0].pipeline, said),
+        sources=_pairs("--input", said["inputs"], "NAME=SOURCE"),
+        secrets=secrets,
+        output=said["output"],
+    )
+
+
+def _pairs(option: str, values: tuple[str, ...], form: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` options; each name may be given once."""
+    pairs: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not name or not equals or not value:
+            raise MalformedOption(f"{option} {text} has no value", hint=f"write {option} {form}")
+        if name in pairs:
+            raise MalformedOption(f"{option} {name} is given twice")
+        pairs[name] = value
+    return pairs
+
+
+def _overridden(pipeline: Pipeline, said: dict[str, Any]) -> Pipeline:
+    """Let the command line win over the spec for this run."""
+    from runner.spec.durations import parse_duration
+
+    if said["tries"] is not None:
+        pipeline = replace(pipeline, datum_tries=said["tries"])
+    if said["timeout"] is not None:
+        pipeline = replace(pipeline, job_timeout_seconds=parse_duration(said["timeout"]))
+    if said["branch"] is not None:
+        pipeline = replace(pipeline, output_branch=said["branch"])
+    return pipeline
+
+
+@in_trio
+async def _run(options: Options, settings: Settings, request: RunRequest) -> int:
+    from runner.cli.ending import Ending, tell_broken, tell_end
+    from runner.cli.inquiry import story_of
+    from runner.cli.looks import look_at
+    from runner.cli.observers import observer_for
+    from runner.model.errors import Conflict, Unavailable
+    from runner.supervisor.run import ExportFailed
+    from runner.supervisor.run import run as run_once
+
+    log_stream = sys.stdout if settings.log_stream == "stdout" else sys.stderr
+    observer = observer_for(settings.log_format, log_stream, look_at(log_stream), in_ci=bool(os.environ.get("CI")))
+    try:
+        async with observer.watching(), run_once(settings, request, observer) as result:
+            outcome = result.outcome
+            story = await story_of(result.store, outcome.job)
+            ending = Ending(
+                replace(
+                    story,
+                    job=replace(story.job, reason=story.job.reason or outcome.reason),
+                    requests=result.requests.count,
+                    requests_failed=result.requests.failed,
+                    copied_to=str(result.exported or ""),
+                ),
+                outcome.status,
+            )
+    except ExportFailed:
+        raise  # the commit stands: its own sentence says what is left to do
+    except (Conflict, Unavailable) as error:
+        if observer.watched is None or not tell_broken(observer.watched, error, options):
+            raise
+        from runner.cli.report import status_of
+
+        return status_of(error)
+    tell_end(ending, options)
+    return ending.status
