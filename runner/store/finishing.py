@@ -67,6 +67,12 @@ def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) 
     tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
 
 
+def count(tx: Transaction, job: int, counters: Mapping[str, int]) -> None:
+    """Write the counters of a job that is about to be abandoned; of an ended one nothing changes."""
+    same = (t.job.c.id == job, t.job.c.state < JOB_TERMINAL_FROM)
+    tx.sql.execute(sa.update(t.job).where(*same).values(counters))
+
+
 async def content_of(store: Store, layers: tree.ReadSet) -> ContentSum:
     """Return what sealed layers hold: one walk, outside of any transaction."""
     content = ContentSum()
