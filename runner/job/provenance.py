@@ -32,16 +32,6 @@ class Machine:
     architecture: str
 
 
-@dataclass(frozen=True, slots=True)
-class Produced:
-    """What came out: *digest* as hex."""
-
-    commit: str
-    digest: str
-    objects: int
-    size_bytes: int
-
-
 def this_machine() -> Machine:
     """Describe the machine that we are on."""
     about = platform.uname()
@@ -59,9 +49,8 @@ def build(
     inputs: Sequence[tuple[JobInput, bytes]],
     observed: Sequence[Observed],
     attempts: Sequence[Attempt],
-    output: Produced,
 ) -> Record:
-    """Return the record of a job.
+    """Return the record of a job, all but its output: the store knows that, and adds it when it commits.
 
     Args:
         key: The job.
@@ -74,7 +63,6 @@ def build(
         observed: What was read. Up to 1,000 entries stand in the record; more are named by count and digest, and
             are an object of their own.
         attempts: All, in order.
-        output: What is committed.
     """
     transform = pipeline.transform
     reads = [observed_entry(read) for read in observed]
@@ -109,14 +97,13 @@ def build(
         ],
         **_observed(reads),
         "attempts": [_attempt(attempt) for attempt in attempts],
-        "output": {
-            "commit": output.commit,
-            "digest": output.digest,
-            "objects": output.objects,
-            "bytes": output.size_bytes,
-        },
         "runner": {"version": __version__},
     }
+
+
+def output_entry(commit: str, digest: bytes, objects: int, size_bytes: int) -> Mapping[str, Any]:
+    """Return what came out, as it stands in the record under ``output``."""
+    return {"commit": commit, "digest": digest.hex(), "objects": objects, "bytes": size_bytes}
 
 
 def observed_entry(read: Observed) -> Mapping[str, Any]:

@@ -50,11 +50,11 @@ def command_name(argv: Sequence[str]) -> str:
 def how_it_ended(exit_: ProcessExit) -> str:
     """Say how a process ended, as the end of a sentence."""
     if exit_.signal is None:
-        return f"exited {exit_.status}"
+        return str(exit_)
     try:
-        return f"was killed by {signal.Signals(exit_.signal).name}"
+        return f"{exit_} ({signal.Signals(exit_.signal).name})"
     except ValueError:  # a real-time signal has no name
-        return f"was killed by signal {exit_.signal}"
+        return str(exit_)
 
 
 def failure(argv: Sequence[str], end: str, *, number: int, tries: int, words: str) -> str:

@@ -153,7 +153,7 @@ async def test_a_grandchild_that_holds_the_pipe_delays_nothing(run, heard, mark)
     with trio.fail_after(10):
         ended = await run("sh", "-c", f"sleep {mark} & echo done")
     assert ended.exit.status == 0
-    assert ended.leftovers == ("sleep",)
+    assert len(ended.leftovers) == 1
     assert heard.stdout == ["done"]
     assert alive(f"sleep {mark}") == []
 

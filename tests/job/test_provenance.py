@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runner.job.provenance import OBSERVED_INLINE_MAX, Machine, Produced, build
+from runner.job.provenance import OBSERVED_INLINE_MAX, Machine, build
 from runner.model.job import Attempt, ProcessExit, ResourceUsage
 from runner.model.provenance import Observed, ReadKind, canonical
 
@@ -24,7 +24,6 @@ def record(pipeline, identity, job_input):
             "inputs": [(job_input, b"\x01\x02")],
             "observed": [READ],
             "attempts": [],
-            "output": Produced(identity.key.id, "ff", 12, 3400),
         }
         return build(**values | changed)
 
@@ -34,13 +33,12 @@ def record(pipeline, identity, job_input):
 def test_the_record_has_the_words_of_the_contract(record, identity, job_input):
     document = record()
     assert list(document) == [
-        "schema", "job", "spec", "command", "environment", "host", "inputs", "observed", "attempts", "output", "runner",
+        "schema", "job", "spec", "command", "environment", "host", "inputs", "observed", "attempts", "runner",
     ]  # fmt: skip
     assert document["job"] == {"project": "default", "pipeline": "copy", "id": identity.key.id}
     assert document["spec"] == {"digest": "d" * 64, "version": 3}
     assert document["inputs"][0]["commit"] == job_input.commit
     assert document["inputs"][0]["digest"] == "0102"
-    assert document["output"] == {"commit": identity.key.id, "digest": "ff", "objects": 12, "bytes": 3400}
 
 
 def test_values_of_variables_are_recorded_by_allow_list_only(record):

@@ -1,0 +1,225 @@
+"""One try of one datum: a view of its own, the command, and what its end means."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import trio
+
+from runner.host.child import CouldNotStart, LauncherDied
+from runner.host.process import Command, run_process
+from runner.host.signals import Stop, pass_on
+from runner.job import sentences
+from runner.job.datums import Datum
+from runner.job.environment import Gate, Identity, build
+from runner.job.journal import Journal
+from runner.job.prepare import Ready
+from runner.job.scratch import Scratch, open_scratch
+from runner.job.sentences import LastWords
+from runner.model.job import Attempt, ProcessExit
+from runner.store.attempts import AttemptSession
+from runner.store.sessions import JobSession
+from runner.store.view import View
+
+Serve = Callable[[View, str | None], AbstractAsyncContextManager[str]]
+"""Serves a view for as long as the context is open, to whoever has the token; gives the endpoint."""
+
+_CLOSE_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of an attempt.
+
+    Attributes:
+        succeeded: Its output is kept.
+        recovered: The command failed, and ``err_cmd`` made up for it.
+        ran: The command was started.
+        timed_out: It was ended by ``datum_timeout``.
+        environment: What it found.
+    """
+
+    attempt: Attempt
+    succeeded: bool
+    recovered: bool
+    ran: bool
+    timed_out: bool
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How one command ended; *problem* says why it did not run, *stopped* who ended it."""
+
+    exit: ProcessExit | None
+    problem: str = ""
+    stopped: str = ""
+
+    def __str__(self) -> str:
+        if self.stopped:
+            return f"was {self.stopped}"
+        return sentences.how_it_ended(self.exit) if self.exit else "could not be started"
+
+
+async def try_datum(
+    session: JobSession, ready: Ready, serve: Serve, journal: Journal, datum: Datum, *, number: int, halt: Stop
+) -> Tried:
+    """Run the command once for *datum*, in a view that ends with it.
+
+    Args:
+        session: Of the job, which is running.
+        ready: What runs, and where.
+        serve: Gives the view an endpoint.
+        journal: Told what happens and what the command says.
+        datum: For what.
+        number: The try, 1-based.
+        halt: Ends the command; whatever it did is dropped then.
+
+    Raises:
+        What the store and *serve* raise, in groups. The attempt is dropped then.
+
+    Cancellation: ends the command as `run_process` does, and drops the attempt.
+    """
+    token = ready.host.new_token() if ready.host.new_token else None
+    journal.log.redactor.add([token] if token else [])
+    attempt = await session.open_attempt(datum.id, number)
+    try:
+        async with serve(attempt.view, token) as endpoint:
+            gate = Gate(endpoint, token, ready.host.region)
+            async with open_scratch(ready, datum, gate) as scratch:
+                environment = build(
+                    ready.host.inherited,
+                    pipeline=ready.pipeline,
+                    identity=Identity(session.key, ready.host.machine.name),
+                    datum=datum,
+                    gate=gate,
+                    places=scratch.places,
+                    inject=ready.host.settings.inject,
+                    hide=ready.host.settings.hide,
+                    secrets=ready.secrets.environment,
+                )
+                scratch.write_dot_env(environment)
+                return await _World(ready, journal, scratch, environment).run(attempt, number, halt)
+    except BaseException:
+        with trio.move_on_after(_CLOSE_SECONDS, shield=True):
+            await attempt.close(keep=False, exit=None, reason="broken off")
+        raise
+
+
+class _World:
+    """What the commands of one attempt have in common."""
+
+    def __init__(self, ready: Ready, journal: Journal, scratch: Scratch, environment: Mapping[str, str]) -> None:
+        self._ready = ready
+        self._journal = journal
+        self._scratch = scratch
+        self._environment = environment
+
+    async def run(self, attempt: AttemptSession, number: int, halt: Stop) -> Tried:
+        """Run ``cmd``, after a failure ``err_cmd``, and close the attempt accordingly."""
+        pipeline = self._ready.pipeline
+        transform = pipeline.transform
+        words = LastWords()
+        name = sentences.command_name(transform.cmd)
+        await self._journal.say(
+            "transform.started", f"{name} try {number} of {pipeline.datum_tries}", fields={"try": number}
+        )
+        end = await self._command(transform.cmd, transform.stdin, words, halt)
+        succeeded = not end.stopped and self._is_accepted(end.exit)
+        recovered, reason = False, ""
+        if not succeeded:
+            reason = sentences.failure(
+                transform.cmd,
+                str(end),
+                number=number,
+                tries=pipeline.datum_tries,
+                words=end.problem or str(words),
+            )
+            if transform.err_cmd and not halt.asked.is_set():
+                recovery = await self._command(transform.err_cmd, transform.err_stdin, LastWords(), halt)
+                recovered = not recovery.stopped and self._is_accepted(recovery.exit)
+        # At once: what a client sends from now on is refused, and no log line comes in between.
+        closed = await attempt.close(keep=succeeded, exit=end.exit, reason=reason)
+        await self._journal.say(
+            "transform.finished",
+            reason or f"{name} exited {end.exit.status if end.exit else ''}",
+            level="info" if succeeded else "warning",
+        )
+        return Tried(
+            closed,
+            succeeded=succeeded,
+            recovered=recovered,
+            ran=not end.problem,
+            timed_out=bool(end.stopped) and not halt.asked.is_set(),
+            environment=self._environment,
+        )
+
+    async def _command(self, argv: Sequence[str], stdin: Sequence[str] | None, words: LastWords, halt: Stop) -> _End:
+        """Run one command within ``datum_timeout``."""
+        timeout = self._ready.pipeline.datum_timeout_seconds
+        stop = Stop()
+
+        async def hear(stream: str, lines: Sequence[str]) -> None:
+            words.hear(stream, lines)
+            await self._journal.lines(stream, lines)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pass_on, halt, stop)
+            if timeout is not None:
+                nursery.start_soon(_ask_after, timeout, stop)
+            try:
+                ended = await run_process(
+                    self._process(argv, stdin),
+                    hear,
+                    redactor=self._journal.log.redactor,
+                    grace_seconds=self._ready.host.settings.grace_seconds,
+                    stop=stop,
+                )
+            except CouldNotStart as exc:
+                end = _End(None, problem=exc.message)
+            except LauncherDied as exc:
+                end = _End(None, stopped=f"lost: {exc.message}")
+            else:
+                end = _End(ended.exit, stopped=stop.reason)
+                if ended.leftovers:
+                    names = ", ".join(ended.leftovers)
+                    await self._journal.say("leftovers.killed", f"it left behind: {names}", level="warning")
+            nursery.cancel_scope.cancel()
+        return end
+
+    def _process(self, argv: Sequence[str], stdin: Sequence[str] | None) -> Command:
+        ready = self._ready
+        working_dir = ready.pipeline.transform.working_dir
+        return Command(
+            tuple(argv),
+            self._environment,
+            stdin="".join(f"{line}\n" for line in stdin).encode() if stdin else None,
+            working_dir=f"/{working_dir.lstrip('/')}" if working_dir else "",
+            user=ready.user,
+            isolation=ready.host.isolation,
+            mounts=self._scratch.mounts,
+            limits=_limits(ready),
+        )
+
+    def _is_accepted(self, exit_: ProcessExit | None) -> bool:
+        """Judge as Pachyderm does, where death of a signal is the status -1."""
+        if exit_ is None:
+            return False
+        status = -1 if exit_.status is None else exit_.status
+        return status == 0 or status in self._ready.pipeline.transform.accept_return_code
+
+
+def _limits(ready: Ready) -> Mapping[int, tuple[int, int]]:
+    settings = ready.host.settings
+    limits = {resource.RLIMIT_CORE: (settings.core_bytes, settings.core_bytes)}
+    if settings.open_files:
+        limits[resource.RLIMIT_NOFILE] = (settings.open_files, settings.open_files)
+    return limits
+
+
+async def _ask_after(seconds: float, stop: Stop) -> None:
+    await trio.sleep(seconds)
+    stop.ask(f"ended by the datum_timeout of {seconds:g}s")

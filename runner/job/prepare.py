@@ -1,0 +1,125 @@
+"""What must be settled before a job is opened: whatever is wrong here is wrong before anything ran."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.host.process import Isolation, User
+from runner.host.settings import JobSettings
+from runner.job.datums import InputNotSupported, check_inputs
+from runner.job.provenance import Machine
+from runner.job.secrets import Secrets, find_secrets
+from runner.model.errors import Invalid
+from runner.model.pipeline import Pipeline
+
+
+class NoCommand(Invalid):
+    """The spec has nothing to run."""
+
+
+class OutputNotSupported(Invalid):
+    """The spec wants its output in another way than jobs give it."""
+
+
+class NoSuchUser(Invalid):
+    """The spec's user is unknown here, or we may not become him."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobHost:
+    """What machine and settings give to jobs.
+
+    Attributes:
+        inherited: The runner's own environment.
+        scratch: Folder for what an attempt needs on disk; on the store's disk, which is the large one.
+        isolation: What the machine permits and the settings want.
+        machine: As it stands in records.
+        settings: ``[job]``.
+        region: That the code is told.
+        new_token: Draws a token for each attempt; None: authentication is off.
+        secrets_folder: Holds ``<name>/<key>``.
+        given_secrets: Files by name and key, of the command line.
+    """
+
+    inherited: Mapping[str, str]
+    scratch: Path
+    isolation: Isolation
+    machine: Machine
+    settings: JobSettings
+    region: str = "us-east-1"
+    new_token: Callable[[], str] | None = None
+    secrets_folder: Path | None = None
+    given_secrets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A pipeline that nothing stands in the way of; *user* None: the runner's own."""
+
+    pipeline: Pipeline
+    host: JobHost
+    secrets: Secrets
+    user: User | None
+
+
+def prepare(pipeline: Pipeline, host: JobHost) -> Ready:
+    """Settle what *pipeline* needs of *host*; nothing is made.
+
+    Raises:
+        NoCommand, InputNotSupported, OutputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace: (Invalid) the
+            spec cannot be run here.
+    """
+    if not pipeline.transform.cmd:
+        raise NoCommand(f"pipeline {pipeline.name!r} has nothing to run", hint="give it a transform.cmd")
+    if pipeline.input is None:
+        raise InputNotSupported(f"pipeline {pipeline.name!r} has no input", hint='write an input with "s3": true')
+    check_inputs(pipeline.input)
+    if not pipeline.s3_out:
+        raise OutputNotSupported(
+            f"pipeline {pipeline.name!r} leaves its output in /pfs/out",
+            hint='write "s3_out": true and put it to s3://out',
+        )
+    secrets = find_secrets(
+        pipeline.transform.secrets,
+        folder=host.secrets_folder,
+        given=host.given_secrets,
+        can_mount=host.isolation.namespaces,
+    )
+    return Ready(pipeline, host, secrets, find_user(pipeline.transform.user))
+
+
+def find_user(text: str) -> User | None:
+    """Look up ``user[:group]`` or ``uid[:gid]``; None: it is who we are.
+
+    Raises:
+        NoSuchUser.
+    """
+    if not text:
+        return None
+    name, _, group = text.partition(":")
+    try:
+        entry = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
+        uid, gid, groups = entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    except KeyError as exc:
+        if not name.isdecimal():
+            raise NoSuchUser(f"user {name!r} of the spec does not exist here") from exc
+        uid = gid = int(name)  # a number needs no name, as in a container
+        groups = (gid,)
+    if group:
+        try:
+            gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+        except KeyError as exc:
+            raise NoSuchUser(f"group {group!r} of the spec does not exist here") from exc
+        groups = (gid,)
+    if (uid, gid) == (os.geteuid(), os.getegid()):
+        return None
+    if os.geteuid() != 0:
+        raise NoSuchUser(
+            f"only root may run commands as {text!r}", hint="leave transform.user out, or run as that user"
+        )
+    return User(uid, gid, groups)

@@ -1,0 +1,269 @@
+"""One job from its start to its end. The steps stand in `run_job`, in their order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from runner.host.log import Log
+from runner.host.signals import Stop, pass_on
+from runner.job import finalize
+from runner.job.attempt import Serve, Tried, try_datum
+from runner.job.datums import Datum, plan_datums
+from runner.job.finalize import StoppedWhileFinishing, Work
+from runner.job.journal import Journal
+from runner.job.prepare import Ready
+from runner.model.commit import Commit
+from runner.model.errors import Conflict, Corrupt, RunnerError, Unavailable
+from runner.model.job import Attempt, DatumState, Job, JobState
+from runner.store.joblog import JobLog
+from runner.store.sessions import DatumCounts, JobSession, OutputSummary
+
+STATUS_FAILED = 1
+STATUS_UNUSABLE = 2
+STATUS_TIMEOUT = 124
+STATUS_SIGNAL = 128
+_SIGTERM = 15
+_STATUS_BUG = 70
+_STATUSES = {Conflict: 3, Corrupt: 4, Unavailable: 75}
+_LOG_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """How a job ended, whoever failed.
+
+    Attributes:
+        job: As the store has it.
+        status: The runner's exit status.
+        reason: One sentence when it did not succeed, or why there was nothing to do; else empty.
+        commit: The output's, when it succeeded.
+        summary: What it changed on its branch, when it succeeded.
+    """
+
+    job: Job
+    status: int
+    reason: str = ""
+    commit: Commit | None = None
+    summary: OutputSummary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a job does not succeed."""
+
+    state: JobState
+    status: int
+    reason: str
+
+
+async def run_job(
+    session: JobSession, ready: Ready, serve: Serve, log: Log, kept: JobLog, *, stop: Stop | None = None
+) -> JobOutcome:
+    """Run a job to its end: every datum, then one commit, or nothing.
+
+    Args:
+        session: A job that was just opened.
+        ready: What runs, and where.
+        serve: Gives each attempt's view an endpoint.
+        log: Whom everything is told.
+        kept: Keeps what is told with the job; it is run and closed here.
+        stop: Asked before the seal: nothing is published. Afterwards asked twice: the next command completes it.
+
+    Returns:
+        The outcome, also of a job that failed, was stopped or ran out of time.
+
+    Raises:
+        RunnerError: The store failed, or somebody else decided about the job. It was abandoned where that was possible.
+
+    Cancellation: as *stop* before the seal; the job is abandoned as KILLED.
+    """
+    key = session.key
+    log.redactor.add(ready.secrets.values)
+    run = _Run(session, ready, serve, Journal(log, kept), stop or Stop())
+    with structlog.contextvars.bound_contextvars(
+        project=key.project, pipeline=key.pipeline, job_id=key.id, worker_id=ready.host.machine.name
+    ):
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(_keep, kept)
+                try:
+                    return await run.to_end()
+                except BaseException as exc:
+                    await run.give_up(_only(exc))
+                    raise
+                finally:
+                    with trio.move_on_after(_LOG_SECONDS, shield=True):
+                        await kept.aclose()
+        except BaseExceptionGroup as group:
+            # The border where the groups of our nurseries end.
+            if (cause := _only(group)) is not group:
+                raise cause from group
+            raise
+
+
+async def _keep(kept: JobLog, *, task_status: trio.TaskStatus[None]) -> None:
+    """Write the job's log to its end, also while a cancelled job is given up."""
+    with trio.CancelScope(shield=True):
+        await kept.run(task_status=task_status)
+
+
+class _Run:
+    """A job under way."""
+
+    def __init__(self, session: JobSession, ready: Ready, serve: Serve, journal: Journal, stop: Stop) -> None:
+        self._session = session
+        self._ready = ready
+        self._serve = serve
+        self._journal = journal
+        self._stop = stop
+        self._halt = Stop()
+        self._timed_out = False
+        self._attempts: list[Attempt] = []
+        self._tried: Tried | None = None
+        self._any_ran = False
+        self._states: list[DatumState] = []
+        self._total = 0
+        self._is_finishing = False
+
+    async def to_end(self) -> JobOutcome:
+        """Start, run all datums, publish or abandon."""
+        session, pipeline = self._session, self._ready.pipeline
+        await session.start()
+        await self._journal.say("job.started", str(session.key))
+        objects = {name: traffic.total_objects or 0 for name, traffic in session.traffic().items()}
+        for pinned in session.inputs:
+            await self._journal.say(
+                "input.opened", f"{pinned.name}: {pinned.repo}@{pinned.commit}, {objects[pinned.name]} objects"
+            )
+        datums = plan_datums(pipeline, session.inputs, objects)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_stop)
+            if pipeline.job_timeout_seconds is not None:
+                nursery.start_soon(self._watch_time, pipeline.job_timeout_seconds)
+            failure = await self._run_datums(datums)
+            nursery.cancel_scope.cancel()
+        if self._halt.asked.is_set():
+            failure = self._halted()
+        if failure is not None:
+            return await self._abandon(failure)
+        return await self._publish()
+
+    async def give_up(self, exc: BaseException) -> None:
+        """Abandon the job after *exc*; one that is sealed, and not lost to others, will be completed instead."""
+        if self._is_finishing and not isinstance(exc, Conflict):
+            return
+        status, reason = _STATUS_BUG, f"the runner failed: {exc}"
+        if _is_stop(exc):
+            status, reason = STATUS_SIGNAL + _SIGTERM, "the runner was stopped"
+        elif isinstance(exc, RunnerError):
+            status = next((status for kind, status in _STATUSES.items() if isinstance(exc, kind)), STATUS_UNUSABLE)
+            reason = exc.message
+        try:
+            await finalize.abandon(self._session, JobState.KILLED, reason, status, self._counts())
+        except RunnerError:
+            return  # the store is still in the way; the next command that meets the job settles it
+
+    def _counts(self) -> DatumCounts:
+        return DatumCounts(
+            data_total=self._total,
+            data_processed=self._states.count(DatumState.SUCCESS),
+            data_failed=self._states.count(DatumState.FAILED),
+            data_recovered=self._states.count(DatumState.RECOVERED),
+        )
+
+    async def _run_datums(self, datums: Sequence[Datum]) -> _Failure | None:
+        """Run all datums, also after one failed, as Pachyderm does; return the first failure."""
+        self._total = len(datums)
+        failure: _Failure | None = None
+        for datum in datums:
+            with structlog.contextvars.bound_contextvars(datum_id=datum.id):
+                state, failed = await self._run_datum(datum)
+            self._states.append(state)
+            failure = failure or failed
+            if self._halt.asked.is_set():
+                break
+        return failure
+
+    async def _run_datum(self, datum: Datum) -> tuple[DatumState, _Failure | None]:
+        """Try one datum as often as it may be tried."""
+        recovered = False
+        for number in range(1, self._ready.pipeline.datum_tries + 1):
+            tried = await try_datum(
+                self._session, self._ready, self._serve, self._journal, datum, number=number, halt=self._halt
+            )
+            self._tried = tried
+            self._attempts.append(tried.attempt)
+            self._any_ran = self._any_ran or tried.ran
+            recovered = recovered or tried.recovered
+            if tried.succeeded:
+                return DatumState.SUCCESS, None
+            if self._halt.asked.is_set() or not tried.ran:
+                break  # what could not be started will not start the next time
+        if recovered and not self._halt.asked.is_set():
+            return DatumState.RECOVERED, None
+        return DatumState.FAILED, self._failed(tried)
+
+    def _failed(self, tried: Tried) -> _Failure:
+        status = STATUS_TIMEOUT if tried.timed_out else STATUS_FAILED if self._any_ran else STATUS_UNUSABLE
+        return _Failure(JobState.FAILURE, status, tried.attempt.reason)
+
+    def _halted(self) -> _Failure:
+        """Say who ended the job before its time."""
+        status = STATUS_TIMEOUT if self._timed_out else STATUS_SIGNAL + (self._halt.signal or _SIGTERM)
+        return _Failure(JobState.KILLED, status, f"the job was {self._halt.reason}")
+
+    async def _abandon(self, failure: _Failure) -> JobOutcome:
+        await finalize.abandon(self._session, failure.state, failure.reason, failure.status, self._counts())
+        event = "job.failed" if failure.state is JobState.FAILURE else "job.killed"
+        await self._journal.say(event, failure.reason, level="error")
+        return JobOutcome(self._session.job, failure.status, failure.reason)
+
+    async def _publish(self) -> JobOutcome:
+        environment = self._tried.environment if self._tried else {}
+        work = Work(self._attempts, self._counts(), environment)
+        self._is_finishing = True
+        try:
+            commit, summary = await finalize.publish(self._session, self._ready, self._journal, work, self._stop)
+        except StoppedWhileFinishing:
+            reason = "stopped while it was committed; the next command completes it"
+            return JobOutcome(self._session.job, STATUS_SIGNAL + (self._stop.signal or _SIGTERM), reason)
+        nothing = "" if self._total else "an input is empty, so the command was not run"
+        with contextlib.suppress(RunnerError):  # the commit stands; that its log lacks a line changes nothing
+            await self._journal.say(
+                "commit.finished", f"{commit.repo}@{commit.branch} {commit.id[:8]} {commit.objects} objects"
+            )
+            await self._journal.say("job.succeeded", nothing or str(self._session.key))
+        return JobOutcome(self._session.job, 0, nothing, commit, summary)
+
+    async def _watch_stop(self) -> None:
+        """Pass a wish to stop on to the attempt, and say so."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pass_on, self._stop, self._halt)
+            await self._stop.asked.wait()
+            grace = self._ready.host.settings.grace_seconds
+            await self._journal.say("job.stopping", f"stopping, {grace:g}s grace; again to kill")
+
+    async def _watch_time(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        if not self._halt.asked.is_set():
+            self._timed_out = True
+            self._halt.ask(f"ended by the job_timeout of {seconds:g}s")
+
+
+def _is_stop(exc: BaseException) -> bool:
+    """Tell whether nothing went wrong but that we were told to end."""
+    if isinstance(exc, BaseExceptionGroup):
+        return all(map(_is_stop, exc.exceptions))
+    return isinstance(exc, (trio.Cancelled, KeyboardInterrupt))
+
+
+def _only(exc: BaseException) -> BaseException:
+    """Return what a group of one holds: the border where groups of nurseries end."""
+    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
+        exc = exc.exceptions[0]
+    return exc

@@ -1,0 +1,111 @@
+"""What an attempt finds in the file system: /pfs, a /tmp of its own, files that clients and secrets need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from runner.job.datums import Datum
+from runner.job.environment import Gate, Places, generated_files
+from runner.job.prepare import Ready
+
+PFS = Path("/pfs")
+_TMP = Path("/tmp")  # noqa: S108  # hidden from the child by a folder of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Folders of one attempt.
+
+    Attributes:
+        folder: Holds all of it.
+        places: As the child sees them.
+        mounts: Pairs of source and target.
+    """
+
+    folder: Path
+    places: Places
+    mounts: tuple[tuple[str, str], ...]
+
+    def write_dot_env(self, environment: Mapping[str, str]) -> None:
+        """Write ``/pfs/.env``; what a line cannot hold is left out."""
+        lines = [f"{name}={value}\n" for name, value in environment.items() if "\n" not in name + value]
+        _write(self.folder / "pfs" / ".env", "".join(lines))
+
+
+@asynccontextmanager
+async def open_scratch(ready: Ready, datum: Datum, gate: Gate) -> AsyncIterator[Scratch]:
+    """Make the folders of an attempt, and remove them at the end with all that the code left there."""
+    # Another user could not pass through the folders of the store.
+    parent = ready.host.scratch if ready.user is None else Path(tempfile.gettempdir())
+    folder = _make(parent, ready, datum, gate)
+    try:
+        yield _scratch(folder, ready)
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def _make(parent: Path, ready: Ready, datum: Datum, gate: Gate) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="attempt-", dir=parent))
+    for name in ("generated", "pfs", "tmp"):
+        (folder / name).mkdir()
+    (folder / "tmp").chmod(0o1777)
+    for member in datum.members:
+        (folder / "pfs" / member.input.name).mkdir(mode=0o700)
+    for name, text in generated_files(gate).items():
+        _write(folder / "generated" / name, text)
+    _write(folder / "pfs" / ".env", "")
+    for number, _ in enumerate(_secret_folders(ready)):
+        (folder / f"secret-{number}").mkdir()
+    if ready.user is not None:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, ready.user.uid, ready.user.gid)
+    return folder
+
+
+def _scratch(folder: Path, ready: Ready) -> Scratch:
+    """Say where the child finds what is in *folder*."""
+    pfs, generated, tmp = (str(folder / name) for name in ("pfs", "generated", "tmp"))
+    wants_tmp = ready.host.settings.private_tmp
+    if not ready.host.isolation.namespaces:
+        return Scratch(folder, Places(pfs, generated, tmp if wants_tmp else ""), ())
+    mounts: list[tuple[str, str]] = []
+    if wants_tmp:
+        mounts += [(tmp, str(_TMP)), *((str(path), str(path)) for path in _needed_below_tmp(folder))]
+        tmp = str(_TMP)
+    if PFS.is_dir():
+        mounts.append((pfs, str(PFS)))
+        pfs = str(PFS)
+    for number, (target, files) in enumerate(_secret_folders(ready).items()):
+        mounts += [(str(folder / f"secret-{number}"), target), *files]
+    return Scratch(folder, Places(pfs, generated, tmp if wants_tmp else ""), tuple(mounts))
+
+
+def _needed_below_tmp(folder: Path) -> Sequence[Path]:
+    """Return what lies in the machine's /tmp and must stay visible: our files, our interpreter's, where we stand."""
+    needed = (folder, Path(sys.prefix), Path.cwd())
+    return [path for path in needed if _TMP in path.parents]
+
+
+def _secret_folders(ready: Ready) -> Mapping[str, list[tuple[str, str]]]:
+    """Return the mounts of secrets by the folder that they appear in."""
+    folders: dict[str, list[tuple[str, str]]] = {}
+    for source, target in ready.secrets.mounts:
+        folders.setdefault(str(Path(target).parent), []).append((str(source), target))
+    return folders
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that its owner alone can read: it holds credentials."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", errors="surrogateescape") as file:
+        file.write(text)
