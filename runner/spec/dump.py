@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.scalarstring import LiteralScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 _WIDEST = 4096
 
@@ -24,12 +24,12 @@ def as_yaml(document: Mapping[str, Any]) -> str:
 
 def _readable(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _readable(inner) for name, inner in value.items()}
+        return {_readable(name): _readable(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_readable(inner) for inner in value]
-    if isinstance(value, str) and "\n" in value and _keeps_lines(value):
-        return LiteralScalarString(value)
-    return value
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return LiteralScalarString(value) if _keeps_lines(value) else DoubleQuotedScalarString(value)
 
 
 def _keeps_lines(text: str) -> bool:

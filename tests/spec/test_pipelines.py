@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.model.pipeline import PfsInput, Pipeline
@@ -136,7 +136,7 @@ specs = st.fixed_dictionaries(
             {"cmd": st.lists(texts.filter(bool), min_size=1, max_size=3)},
             optional={
                 "stdin": st.lists(texts, max_size=3),
-                "env": st.dictionaries(names, texts, max_size=3),
+                "env": st.dictionaries(texts.filter(lambda name: name and "=" not in name), texts, max_size=3),
                 "acceptReturnCode": st.lists(st.integers(-1, 255), max_size=3),
                 "debug": st.booleans(),
             },
@@ -154,6 +154,8 @@ specs = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=60)
 @given(specs)
+@example({**MINIMAL, "transform": {"cmd": ["\x85\u2028\ufeff"]}})
+@example({**MINIMAL, "transform": {"cmd": ["a\n  b\n\n", " a\nb", "\n", "a\n\x85b"]}})
 def test_what_is_shown_reads_back_as_the_same_pipeline(document):
     pipeline: Pipeline = load(json.dumps(document))[0].pipeline
     assert load(json.dumps(pipeline.spec))[0].pipeline == pipeline
