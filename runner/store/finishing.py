@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from blake3 import blake3
 
 from runner.model.commit import Commit, CommitOrigin, CommitState
 from runner.model.errors import Conflict
@@ -112,7 +113,8 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> C
         ),
     )
     refs.move(tx, ref, number)
-    tx.sql.execute(sa.insert(t.provenance).values(commit_id=number, record=canonical(record)))
+    text = canonical(record)
+    tx.sql.execute(sa.insert(t.provenance).values(commit_id=number, record=text, digest=blake3(text).digest()))
     _end(tx, job, End(JobState.SUCCESS), number)
     return commits.inspect_number(tx.sql, number)
 

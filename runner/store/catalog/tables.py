@@ -137,7 +137,12 @@ Index("commits_base", commit.c.base)
 Index("commits_uuid", commit.c.uuid)
 
 provenance = Table(
-    "provenance", metadata, Column("commit_id", INTEGER, primary_key=True), _some("record", BLOB), sqlite_strict=True
+    "provenance",
+    metadata,
+    Column("commit_id", INTEGER, primary_key=True),
+    _some("record", BLOB),
+    _some("digest", BLOB),  # BLAKE3 of the record, so that damage is seen
+    sqlite_strict=True,
 )
 
 # Content.
