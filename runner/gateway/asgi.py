@@ -93,7 +93,9 @@ class Gateway:
         """Make a request of a head, or refuse it."""
         headers = exchange.headers
         if "content-length" in headers and "transfer-encoding" in headers:
-            raise S3Error("InvalidRequest", "Content-Length and Transfer-Encoding exclude each other.")
+            # Whatever stands before us may see another end of the body, and another request behind it.
+            message = "Content-Length and Transfer-Encoding exclude each other."
+            raise S3Error("InvalidRequest", message, headers={"Connection": "close"})
         host = headers.get("host")
         address = resolve(exchange.path, host, self._hosts)
         exchange.address = address
@@ -105,6 +107,8 @@ class Gateway:
         route = find_route(exchange.method, address.bucket, address.key, query, headers)
         exchange.operation = route.name
         announced = read(headers, has_checksum=route.name not in _OBJECT_CHECKSUM)
+        if announced.payload.is_signed and caller.signer is None and not caller.principal.is_anonymous:
+            raise S3Error("InvalidRequest", "Chunks can be signed by Signature Version 4 alone.")
         exchange.body = VerifiedBody(exchange.source, announced, caller.signer)
         return route, Request(
             exchange.request_id,

@@ -118,6 +118,12 @@ class _Http11(H11Protocol):
             h11.Response(headers=headers, status_code=event.status_code, reason=_reason(event.status_code))
         )
 
+    async def _send_error_response(self, status_code: int) -> None:
+        """Answer what is not HTTP/1.1."""
+        headers = [(b"content-length", b"0"), (b"connection", b"close"), *self.config.response_headers("h11")]
+        await self._send_h11_event(h11.Response(headers=headers, status_code=status_code, reason=_reason(status_code)))
+        await self._send_h11_event(h11.EndOfMessage())
+
     async def _check_protocol(self, event: h11.Request) -> None:
         """Upgrade to nothing."""
 

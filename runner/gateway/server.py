@@ -21,6 +21,7 @@ from runner.store.view import View
 
 HEAD_MAX_BYTES = 32 * 1024
 BACKLOG = 1024
+PORT_MAX = 65_535
 
 _log = structlog.get_logger()
 
@@ -104,12 +105,13 @@ def _configure(options: GatewayOptions) -> Config:
 def _listen(bind: str) -> trio.SocketListener:
     host, _, port = bind.rpartition(":")
     host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > PORT_MAX:
+        raise CannotListen(f"Cannot listen on {bind}: it is no HOST:PORT.", hint="An example is 127.0.0.1:0.")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         bound = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
-    except (OSError, ValueError, OverflowError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is no HOST:PORT"
-        raise CannotListen(f"Cannot listen on {bind}: {reason}.", hint="Choose another address, or port 0.") from exc
+    except OSError as exc:
+        raise CannotListen(f"Cannot listen on {bind}: {exc.strerror}.", hint="Port 0 takes a free one.") from exc
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
     return trio.SocketListener(trio.socket.from_stdlib_socket(bound))
 
