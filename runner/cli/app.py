@@ -12,6 +12,7 @@ from runner import __version__
 from runner.cli import report
 from runner.cli.lazy import Lazy, LazyGroup
 from runner.cli.options import Options, global_options
+from runner.spec.problems import InvalidSpec
 
 _RUN = "Run"
 _DATA = "Data"
@@ -79,7 +80,14 @@ def _usage(error: click.ClickException) -> report.Verdict:
 
 
 def _fail(error: BaseException, options: Options) -> int:
-    verdict = report.judge(KeyboardInterrupt() if isinstance(error, click.Abort) else error)
+    gravest = report.gravest_of(error)
+    if isinstance(gravest, InvalidSpec):
+        from runner.cli.spec import show_problems
+
+        show_problems(gravest)
+        report.leave_last_words(gravest.message)
+        return report.USAGE
+    verdict = report.judge(KeyboardInterrupt() if isinstance(gravest, click.Abort) else gravest)
     if verdict.status == report.BUG:
         if options.verbose:
             import traceback

@@ -30,17 +30,19 @@ class SeveralJobs(Invalid):
     """The address names more than one job."""
 
 
-async def one_job(store: Store, project: str, text: str) -> Job:
-    """Find the job that *text* names: ``PIPELINE@ID`` or ``ID``, whole or its first 8 digits.
-
-    Raises:
-        NoSuchJob, SeveralJobs.
-    """
+async def some_jobs(store: Store, project: str, text: str) -> Sequence[Job]:
+    """Find the jobs that *text* names: ``PIPELINE@ID`` or ``ID``, whole or its first 8 digits; raises `NoSuchJob`."""
     found = await jobs.find_jobs(store, project, text)
     if not found:
         raise NoSuchJob(
             f"there is no job {text}", hint="runner job list shows them; give PIPELINE@ID or 8 digits of it"
         )
+    return found
+
+
+async def one_job(store: Store, project: str, text: str) -> Job:
+    """Find the one job that *text* names; raises `NoSuchJob`, `SeveralJobs`."""
+    found = await some_jobs(store, project, text)
     if len(found) > 1:
         raise SeveralJobs(f"{text} names {len(found)} jobs", hint="\n".join(str(job.key) for job in found))
     return found[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from runner.cli.options import Options, in_trio, noun
@@ -55,3 +57,50 @@ async def inspect(options: Options, name: str) -> None:
     async with opened(options) as world:
         story = await story_of(world.store, await one_job(world.store, world.project, name))
         world.tell(job_document(story), job_lines(story, world.now, world.look))
+
+
+@job.command("wait")
+@click.argument("name", metavar="JOB|ID")
+@click.pass_obj
+@in_trio
+async def wait(options: Options, name: str) -> int:
+    """Wait until a job, or with ID all jobs of that id, came to an end; ends with the job's own status."""
+    from runner.cli import documents, tables
+    from runner.cli.following import until_ended
+    from runner.cli.inquiry import some_jobs
+    from runner.cli.world import opened
+
+    async with opened(options) as world:
+        ended = [await until_ended(world.store, each.key) for each in await some_jobs(world.store, world.project, name)]
+        world.tell([documents.job_info(each) for each in ended], tables.jobs_table(ended, world.now, world.look))
+        return next((each.status for each in ended if each.status), 0)
+
+
+@job.command("logs")
+@_JOB
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
+@click.option("--system", is_flag=True, help="What the runner did, too, with times.")
+@click.option("--raw", is_flag=True, help="Every record as a JSON line.")
+@click.pass_obj
+@in_trio
+async def logs(options: Options, name: str, *, follow: bool, system: bool, raw: bool) -> None:
+    """Print what the user code of a job wrote."""
+    from runner.cli.following import records_of
+    from runner.cli.inquiry import one_job
+    from runner.cli.lines import as_json, as_plain, as_seen
+    from runner.cli.world import opened
+
+    async with opened(options) as world:
+        found = await one_job(world.store, world.project, name)
+        async for record in records_of(world.store, found.key, follow=follow):
+            line: str | None
+            if raw or options.is_json:
+                line = as_json(record)
+            elif system:
+                line = as_plain(record)
+            elif not record.get("user"):
+                continue
+            else:
+                line = as_seen(record, world.look) if world.look.is_terminal else str(record.get("message", ""))
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()

@@ -28,10 +28,13 @@ class Verdict(NamedTuple):
     hint: str = ""
 
 
-def judge(error: BaseException) -> Verdict:
-    """Find what a person must know of *error*; of a group, its gravest part."""
-    leaves = sorted(_leaves(error), key=_gravity)
-    gravest = leaves[0]
+def gravest_of(error: BaseException) -> BaseException:
+    """Return what counts of a group: Ctrl-C, then our own bugs, then damage, then what a person can mend."""
+    return min(_leaves(error), key=_gravity)
+
+
+def judge(gravest: BaseException) -> Verdict:
+    """Find what a person must know of an error that is no group."""
     if isinstance(gravest, KeyboardInterrupt):
         return Verdict(130, "stopped by Ctrl-C")
     if isinstance(gravest, RunnerError):
@@ -53,7 +56,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _gravity(error: BaseException) -> int:
-    """Order: Ctrl-C, our own bugs, damage, and then what a person can mend."""
+    """Return where an error stands in the order of `gravest_of`."""
     if isinstance(error, KeyboardInterrupt):
         return 0
     if not isinstance(error, RunnerError):
