@@ -16,7 +16,7 @@ from runner.store.view import Bucket, Upload
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """A place in the order of uploads; *upload_id* empty: before the first one of *key*."""
+    """A place in the order of uploads; *upload_id* empty: behind all of *key*."""
 
     key: bytes = b""
     upload_id: str = ""
@@ -55,11 +55,9 @@ async def run(request: Request) -> Response:
 
 
 def _start(marker: bytes, id_marker: str, prefix: bytes, delimiter: bytes) -> _Position:
-    """Return where a page begins; a marker without an id passes over all uploads of its key."""
-    if not marker or id_marker:
-        return _Position(marker, id_marker)
-    rolled = _rolled_up(marker, prefix, delimiter)
-    return _behind(rolled) if rolled == marker else _Position(marker + b"\0")
+    """Return the position behind which a page begins; a marker that is a common prefix passes over all of it."""
+    is_rolled_up = bool(marker) and _rolled_up(marker, prefix, delimiter) == marker
+    return _behind(marker) if is_rolled_up else _Position(marker, id_marker)
 
 
 async def _page(
