@@ -52,7 +52,8 @@ def check(options: Options, path: Path) -> int:
         document = {"file": str(path), "valid": True, "pipelines": names, "problems": [], "warnings": warnings}
         _print_json(document)
     else:
-        show_warnings(loaded)
+        if not options.quiet:
+            show_warnings(loaded)
         _say_valid(path, loaded)
     return 0
 

@@ -103,7 +103,7 @@ def test_escapes_of_the_file_do_not_reach_the_terminal():
 
 
 def run(command, *arguments, output="table"):
-    return CliRunner().invoke(command, list(arguments), obj=Options(output=output), standalone_mode=False)
+    return CliRunner().invoke(command, [*arguments, "-o", output], obj=Options(), standalone_mode=False)
 
 
 @pytest.fixture
