@@ -17,7 +17,7 @@ from runner.cli.problems import notice_document, notice_lines, problem_document,
 from runner.cli.report import USAGE
 from runner.cli.tables import Column, table
 from runner.cli.words import visible
-from runner.model.address import DEFAULT_PROJECT
+from runner.host import settings as host_settings
 from runner.spec.fates import MEANINGS, Fate
 from runner.spec.nodes import shown
 from runner.spec.notes import Used
@@ -63,11 +63,7 @@ def check(options: Options, path: Path) -> int:
 @click.pass_obj
 def show_effective(options: Options, path: Path) -> int:
     """Print SPEC with every default written out: as YAML, or as JSON with -o json."""
-    try:
-        loaded = load_pipelines(path, project=_project(options))
-    except InvalidSpec as error:
-        show_problems(error)
-        return USAGE
+    loaded = load_pipelines(path, project=_project(options))
     specs = [dict(one.pipeline.spec) for one in loaded]
     if options.is_json:
         _print_json(specs[0] if len(specs) == 1 else specs)
@@ -83,11 +79,7 @@ def show_effective(options: Options, path: Path) -> int:
 @click.pass_obj
 def fates(options: Options, path: Path) -> int:
     """Say what becomes of each field that SPEC gives, whether or not its values are right."""
-    try:
-        used = used_in(path)
-    except InvalidSpec as error:
-        show_problems(error)
-        return USAGE
+    used = used_in(path)
     if options.is_json:
         rows = [
             {
@@ -146,7 +138,9 @@ def _show_fates(used: Sequence[Used]) -> None:
 
 
 def _project(options: Options) -> str:
-    return options.project or DEFAULT_PROJECT
+    """Return the project of specs that name none, from option or settings; no store is needed for it."""
+    said = {"project": options.project} if options.project else {}
+    return host_settings.load(said, options.config).project
 
 
 def _print_json(document: Any) -> None:

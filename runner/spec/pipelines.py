@@ -64,7 +64,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(SIZE_LIMIT_BYTES + 1)
     except FileNotFoundError as exc:
-        raise SpecNotFound(f"there is no file {path}", hint="runner init writes a commented spec") from exc
+        raise SpecNotFound(f"there is no file {path}", hint="name a JSON or YAML file") from exc
     except OSError as exc:
         raise SpecUnreadable(f"{path} cannot be read: {exc.strerror}", hint="name a JSON or YAML file") from exc
 
