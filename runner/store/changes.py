@@ -37,7 +37,7 @@ class Change:
         self._store = store
         self._ref = ref
         self._stack = stack
-        self._is_open = True
+        self._is_committed = False
 
     def find(self, key: bytes) -> Row | None:
         """Look a key up as it is now, with what was changed."""
@@ -79,17 +79,16 @@ class Change:
             RefMoved: Somebody else committed to the branch meanwhile; begin again from its new head.
         """
         started_us = await self._store.writer.write(self._seal)
-        self._is_open = False
         content = await self._content()
         if self.head is not None and content.digest() == self.head.digest:
-            await self._store.writer.write(self._drop)
             return self.head, False
-        return await self._store.writer.write(lambda tx: self._publish(tx, content, started_us, description)), True
+        commit = await self._store.writer.write(lambda tx: self._publish(tx, content, started_us, description))
+        self._is_committed = True
+        return commit, True
 
     async def abandon(self) -> None:
-        """Drop what was written, unless it was committed."""
-        if self._is_open:
-            self._is_open = False
+        """Drop what was written, unless it was committed; the next `settle` removes it."""
+        if not self._is_committed:
             await self._store.writer.write(self._drop)
 
     def _seal(self, tx: Transaction) -> int:

@@ -64,7 +64,7 @@ def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) 
         staging.set_state(tx, layer, LayerState.SEALED)
         uploads.drop_all(tx, layer)
         staging.measure(tx, layer)
-    values = {"state": JOB_STATE.code(JobState.FINISHING), "draft": canonical(draft), **counters}
+    values = {"state": JOB_STATE.code(JobState.FINISHING), "draft": canonical(dict(draft)), **counters}
     tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
 
 
@@ -113,7 +113,7 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> C
         ),
     )
     refs.move(tx, ref, number)
-    text = canonical(record)
+    text = canonical(dict(record))
     tx.sql.execute(sa.insert(t.provenance).values(commit_id=number, record=text, digest=blake3(text).digest()))
     _end(tx, job, End(JobState.SUCCESS), number)
     return commits.inspect_number(tx.sql, number)
