@@ -1,0 +1,105 @@
+"""Checking a store: from branches down to bytes. Reads only, repairs nothing, raises on no damage.
+
+What is compared: the database's own structure; every blob with its place, and all its bytes with its digest;
+manifests, entries and measured layers with what they refer to; runs with what they were merged from; every commit
+with its digest and with the commits it stands on; branches, provenance records and jobs with their commits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from runner.store.catalog.codes import LayerState
+from runner.store.catalog.engine import CATALOG_NAME, Catalog
+from runner.store.catalog.schema import APPLICATION_ID, FORMAT
+from runner.store.check.content import check_entries, check_layers, check_manifests
+from runner.store.check.history import History
+from runner.store.check.report import Problem, Report
+from runner.store.check.stored import StoredBytes
+from runner.store.store import Store
+
+__all__ = ["Problem", "Report", "check_store"]
+
+BREATH_SECONDS = 0.1
+STRUCTURE_PROBLEMS_MAX = 20
+
+
+async def check_store(store: Store, *, read_data: bool = True) -> Report:
+    """Check all of *store*, as it is at one moment; others may go on using it.
+
+    Args:
+        store: What to check.
+        read_data: Read every byte and compare its digest; else only that the bytes are there.
+
+    Returns:
+        What was found; damage is never raised.
+
+    Raises:
+        StorageFailed: The folder cannot be listed.
+
+    Cancellation: ends within a tenth of a second or one large read.
+    """
+    return await trio.to_thread.run_sync(partial(_check, store, read_data=read_data))
+
+
+def _check(store: Store, *, read_data: bool) -> Report:
+    report = Report()
+    stored = StoredBytes(store.blobs)
+    catalog = Catalog(store.folder / CATALOG_NAME)
+    breathe = _breather()
+    db = catalog.db
+    try:
+        db.execute("BEGIN")  # one moment for all that is compared
+        with report.section("catalog"):
+            _check_structure(store.folder, catalog, report)
+        with report.section("blobs"):
+            stored.check(db, report, read_data=read_data, breathe=breathe)
+            stored.note_unreferenced(db, report)
+        with report.section("manifests"):
+            check_manifests(db, report)
+        with report.section("entries"):
+            check_entries(db, report, breathe=breathe)
+        with report.section("layers"):
+            check_layers(db, report)
+        History(db, report, breathe).check()
+        with report.section("open work"):
+            _note_open_work(catalog, report)
+        db.execute("ROLLBACK")
+    finally:
+        catalog.close()
+    return report
+
+
+def _check_structure(folder: Path, catalog: Catalog, report: Report) -> None:
+    for (found,) in catalog.db.execute(f"PRAGMA quick_check({STRUCTURE_PROBLEMS_MAX})"):
+        if found != "ok":
+            report.tell(f"the catalog {folder / CATALOG_NAME} is damaged: {found}")
+    for pragma, expected in (("application_id", APPLICATION_ID), ("user_version", FORMAT)):
+        (found,) = catalog.db.execute(f"PRAGMA {pragma}").fetchone()
+        if found != expected:
+            report.tell(f"the catalog says {pragma} {found} instead of {expected}")
+
+
+def _note_open_work(catalog: Catalog, report: Report) -> None:
+    """Note layers that are open; those of the dead are dropped when the store is opened next."""
+    (count,) = catalog.db.execute("SELECT count(*) FROM layer WHERE state = ?", (LayerState.OPEN,)).fetchone()
+    if count:
+        report.notes.append(f"{count:,} layers are open: jobs, bursts or imports are under way")
+
+
+def _breather() -> Callable[[], None]:
+    """Return what to call often: it looks for a cancellation every now and then."""
+    next_look = time.monotonic() + BREATH_SECONDS
+
+    def breathe() -> None:
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            trio.from_thread.check_cancelled()
+            next_look = time.monotonic() + BREATH_SECONDS
+
+    return breathe

@@ -1,0 +1,63 @@
+"""What a check found."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from runner.model.errors import RunnerError
+
+TOUCHED_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One damage.
+
+    Attributes:
+        what: One sentence.
+        touches: What cannot be trusted because of it, some of it: ``repo@commit``, or ``repo@commit:/key``.
+    """
+
+    what: str
+    touches: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check looked at and found.
+
+    Attributes:
+        problems: Damage; none: the store is sound.
+        notes: What is no damage but worth a word: bytes without a reference, work that somebody left open.
+        blobs: Looked at.
+        size_bytes: Of these blobs.
+        entries: Rows of layers.
+        commits: All of them.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    blobs: int = 0
+    size_bytes: int = 0
+    entries: int = 0
+    commits: int = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.problems
+
+    def tell(self, what: str, touches: Iterable[str] = ()) -> None:
+        """Add a problem; of what it touches the first few are kept."""
+        self.problems.append(Problem(what, tuple(touch for touch, _ in zip(touches, range(TOUCHED_MAX), strict=False))))
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """Go on after the block when it met something that it could not even read."""
+        try:
+            yield
+        except (sqlite3.Error, RunnerError, ValueError, TypeError, LookupError) as exc:
+            self.tell(f"the {name} cannot be read any further: {exc}")
