@@ -36,6 +36,7 @@ COMMANDS = {
     "completion": Lazy("runner.cli.completion:completion", _HOUSE, "Print a shell's completion script."),
 }
 
+_COMPLETION = "_RUNNER_COMPLETE"
 _HELP = """Run unchanged S3 programs as versioned, traceable pipeline jobs.
 
 Each input repo is a read-only bucket pinned to one commit, `out` a bucket that becomes one commit.
@@ -56,18 +57,28 @@ def execute(argv: Sequence[str]) -> int:
     """Run one command and return the exit status; whatever goes wrong is said in a sentence on stderr."""
     options = Options()
     try:
-        result = root.main(list(argv), prog_name="runner", standalone_mode=False, obj=options)
+        result = _invoke(list(argv), options)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return report.USAGE
     except click.ClickException as error:
         return _end(_usage(error))
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except BrokenPipeError:
         return _closed_pipe()
     except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 -- the outermost border
         return _fail(error, options)
     return result if isinstance(result, int) else 0
+
+
+def _invoke(argv: list[str], options: Options) -> object:
+    """Run the command; click's own `main` is for shells that complete, since it has a way with signals and pipes."""
+    if _COMPLETION in os.environ:
+        return root.main(argv, prog_name="runner", complete_var=_COMPLETION)
+    with root.make_context("runner", argv, obj=options) as context:
+        return root.invoke(context)
 
 
 def _usage(error: click.ClickException) -> report.Verdict:
@@ -87,7 +98,7 @@ def _fail(error: BaseException, options: Options) -> int:
         show_problems(gravest)
         report.leave_last_words(gravest.message)
         return report.USAGE
-    verdict = report.judge(KeyboardInterrupt() if isinstance(gravest, click.Abort) else gravest)
+    verdict = report.judge(gravest)
     if verdict.status == report.BUG:
         if options.verbose:
             import traceback
@@ -99,6 +110,8 @@ def _fail(error: BaseException, options: Options) -> int:
 
 def _end(verdict: report.Verdict) -> int:
     try:
+        if verdict.status == report.INTERRUPTED and sys.stderr.isatty():
+            sys.stderr.write("\n")  # the terminal has just shown ^C
         report.say(verdict)
     except BrokenPipeError:
         _closed_pipe()

@@ -108,7 +108,8 @@ async def _pieces(source: str) -> AsyncIterator[bytes]:
 
     opened = partial(open, source, "rb") if source != "-" else lambda: sys.stdin.buffer
     with await trio.to_thread.run_sync(opened) as stream:
-        while piece := await trio.to_thread.run_sync(stream.read, CHUNK_BYTES):
+        # Nobody may be typing: a read of a terminal or a pipe must not hold up Ctrl-C.
+        while piece := await trio.to_thread.run_sync(stream.read, CHUNK_BYTES, abandon_on_cancel=True):
             yield piece
 
 
@@ -266,7 +267,7 @@ async def _find(bucket: Bucket, key: str) -> ObjectReader:
         return await bucket.get(key.encode())
     except NoSuchKey as exc:
         page = await bucket.list(key.rstrip("/").encode() + b"/", b"", b"", 1)
-        hint = "it is a folder: add -r" if page.items else ""
+        hint = "it is a folder: runner file list shows what is in it" if page.items else ""
         raise NoSuchKey(f"there is no object /{key}", hint=hint) from exc
 
 

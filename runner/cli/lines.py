@@ -22,11 +22,10 @@ _KINDS = {"warning": "warn", "critical": "error"}
 _STREAMS = {"stdout": "out", "stderr": "err"}
 _KNOWN = frozenset(
     {"ts", "level", "event", "message", "user", "stream", "projectName", "pipelineName", "jobId", "datumId"}
-    | {"workerId", "logger", "line"}
+    | {"workerId", "request_id"}
 )
 _LOUD = frozenset({"warning", "error", "critical"})
-_TOLD = frozenset({"job.failed", "job.killed"})
-"""What the summary says again."""
+_LAST_TRY = re.compile(r" on try (\d+) of \1\b")
 
 # Colours pass; whatever else moves the cursor, sets titles or rings does not: it would break the panel.
 # Source: ECMA-48, 5.4 (control sequences) and 8.3.117 (SGR).
@@ -47,7 +46,11 @@ def as_plain(record: Record) -> str:
     if record.get("user"):
         return f"{clock} {_STREAMS.get(str(record.get('stream')), 'out'):<5} {message}"
     level = str(record.get("level", "info"))
-    extra = " ".join(f"{name}={visible(str(value))}" for name, value in record.items() if name not in _KNOWN)
+    extra = " ".join(
+        f"{name}={visible(str(value))}"
+        for name, value in record.items()
+        if name not in _KNOWN and value not in ("", None) and str(value) not in message
+    )
     text = f"{message} {extra}".strip()
     return f"{clock} {_KINDS.get(level, level):<5} {record.get('event', '')!s:<{_EVENT}}{text}".rstrip()
 
@@ -60,7 +63,7 @@ def as_seen(record: Record, look: Look) -> str | None:
     text = str(record.get("message", ""))
     if record.get("user"):
         mark = "e" if record.get("stream") == "stderr" else " "
-    elif record.get("event") not in _TOLD and (record.get("level") in _LOUD or record.get("event") == "job.stopping"):
+    elif (record.get("level") in _LOUD or record.get("event") == "job.stopping") and not _is_told(record):
         mark = "!"
     else:
         return None
@@ -68,6 +71,14 @@ def as_seen(record: Record, look: Look) -> str | None:
         mark = f"\x1b[33m{mark}\x1b[0m" if mark != " " else mark
         return f"{mark} {_without_cursor(text)}\x1b[0m" if "\x1b" in text else f"{mark} {_overwritten(text)}"
     return f"{mark} {_overwritten(_OTHER.sub('', text))}"
+
+
+def _is_told(record: Record) -> bool:
+    """Tell whether the summary will say it again: how the job and its last try ended."""
+    event = record.get("event")
+    if event == "transform.finished":
+        return _LAST_TRY.search(str(record.get("message", ""))) is not None
+    return event in {"job.failed", "job.killed"}
 
 
 def _without_cursor(text: str) -> str:

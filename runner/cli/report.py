@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from runner.cli.words import visible
 from runner.model.errors import Conflict, Corrupt, Invalid, NotFound, RunnerError, Unavailable
 
 USAGE = 2
 BUG = 70
+INTERRUPTED = 130
 TERMINATION_LOG = Path("/dev/termination-log")
 _LAST_WORDS_BYTES = 4096
 
@@ -36,7 +38,7 @@ def gravest_of(error: BaseException) -> BaseException:
 def judge(gravest: BaseException) -> Verdict:
     """Find what a person must know of an error that is no group."""
     if isinstance(gravest, KeyboardInterrupt):
-        return Verdict(130, "stopped by Ctrl-C")
+        return Verdict(INTERRUPTED, "stopped by Ctrl-C")
     if isinstance(gravest, RunnerError):
         return Verdict(status_of(gravest), gravest.message, gravest.hint)
     return Verdict(BUG, f"runner met a bug of its own: {_named(gravest)}")
@@ -82,17 +84,17 @@ def keep_traceback(error: BaseException) -> str:
 
 
 def say(verdict: Verdict) -> None:
-    """Tell stderr: what is wrong, then what to do."""
-    from rich.text import Text
-
-    from runner.cli.looks import FAILED, STOPPED, look_at, show
+    """Tell stderr: what is wrong, then what to do. Needs no library, so that it also tells that one is missing."""
+    from runner.cli.looks import FAILED, STOPPED, look_at
 
     look = look_at(sys.stderr)
     sign = STOPPED if verdict.status > 128 else FAILED  # noqa: PLR2004 -- statuses above it are signals
-    mark = f"{look.pick(sign.glyph, sign.ascii)} "
-    lines = [Text.assemble((mark, sign.style), verdict.sentence)]
-    lines += [Text(f"{' ' * len(mark)}{line}", style="dim") for line in verdict.hint.splitlines()]
-    show(lines, look, sys.stderr)
+    mark = look.pick(sign.glyph, sign.ascii)
+    red, dim, plain = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if look.colour else ("", "", "")
+    lines = [f"{red if sign is FAILED else dim}{mark}{plain} {visible(verdict.sentence)}"]
+    lines += [f"{' ' * len(mark)} {dim}{visible(line)}{plain}" for line in verdict.hint.splitlines()]
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
 
 
 def leave_last_words(sentence: str, place: Path = TERMINATION_LOG) -> None:
