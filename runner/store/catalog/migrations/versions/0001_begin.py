@@ -238,6 +238,7 @@ _STATEMENTS = (
     """CREATE TABLE provenance (
     commit_id INTEGER NOT NULL,
     record BLOB NOT NULL,
+    digest BLOB NOT NULL,
     PRIMARY KEY (commit_id)
 )
  STRICT""",

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from runner.store import StoreSettings, open_store, opening, repos
+from runner.store.catalog import migrate, schema
+from runner.store.catalog.engine import CATALOG_NAME
+from runner.store.opening import FolderRefused, NetworkFolder
+from runner.store.repos import NoSuchRepo
+
+
+def forms(path) -> dict[str, str]:
+    """Return what SQLite says of its tables, whatever the white space."""
+    db = sqlite3.connect(path)
+    rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    db.close()
+    return {name: re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")") for name, sql in rows}
+
+
+def numbers(path) -> list[int]:
+    db = sqlite3.connect(path)
+    found = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+    db.close()
+    return found
+
+
+async def test_a_fresh_catalog_is_a_migrated_one(tmp_path):
+    schema.prepare(tmp_path / "fresh")
+    migrate.upgrade(tmp_path / "migrated", f"{schema.FORMAT:04}")
+    assert forms(tmp_path / "fresh") == forms(tmp_path / "migrated")
+    assert numbers(tmp_path / "fresh") == numbers(tmp_path / "migrated") == [0x52554E52, schema.FORMAT]
+
+
+async def test_small_tables_are_clustered_and_all_are_strict(tmp_path):
+    schema.prepare(tmp_path / "db")
+    tables = {name: sql for name, sql in forms(tmp_path / "db").items() if sql.startswith("CREATE TABLE")}
+    assert all("STRICT" in sql for name, sql in tables.items() if name not in ("alembic_version", "sqlite_sequence"))
+    assert "WITHOUT ROWID" in tables["entry"]
+
+
+async def test_an_older_catalog_is_copied_before_it_is_migrated(tmp_path, monkeypatch):
+    path = tmp_path / "db"
+    schema.prepare(path)
+    before = path.read_bytes()
+    monkeypatch.setattr(migrate, "upgrade", lambda *_: None)
+    copy = migrate.migrate(path, 1)
+    assert copy.name == "db.format-1"
+    assert copy.read_bytes() == before
+
+
+async def test_a_migration_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    from alembic import command
+
+    def fail(config, _revision):
+        config.attributes["connection"].exec_driver_sql("CREATE TABLE half (x)")
+        raise RuntimeError("broken step")
+
+    monkeypatch.setattr(command, "upgrade", fail)
+    with pytest.raises(RuntimeError, match="broken step"):
+        migrate.upgrade(tmp_path / "db", "0001")
+    assert forms(tmp_path / "db") == {}
+
+
+async def test_a_store_stays_what_it_was(tmp_path):
+    async with open_store(tmp_path / "s") as store:
+        await repos.create(store, "default", "data", "text")
+    async with open_store(tmp_path / "s") as store:
+        assert (await repos.inspect(store, "default", "data")).description == "text"
+
+
+async def test_opening_does_not_import_alembic(tmp_path):
+    program = (
+        "import sys, trio, pathlib\nfrom runner.store import open_store\n"
+        "async def main():\n    async with open_store(pathlib.Path(sys.argv[1])): pass\n"
+        "trio.run(main)\nassert 'alembic' not in sys.modules"
+    )
+    await trio.run_process([sys.executable, "-c", program, str(tmp_path / "s")])
+
+
+@pytest.mark.parametrize(
+    ("pragma", "error"),
+    [("user_version = 999", schema.NewerFormat), ("application_id = 1", schema.NotAStore)],
+)
+async def test_what_is_not_ours_is_refused(tmp_path, pragma, error):
+    async with open_store(tmp_path / "s"):
+        pass
+    db = sqlite3.connect(tmp_path / "s" / CATALOG_NAME)
+    db.execute(f"PRAGMA {pragma}")
+    db.close()
+    with pytest.raises(error):
+        async with open_store(tmp_path / "s"):
+            pass
+
+
+async def test_a_damaged_catalog_is_corrupt_and_not_made_anew(tmp_path):
+    (tmp_path / CATALOG_NAME).write_bytes(b"no database at all" * 1000)
+    with pytest.raises(schema.CatalogDamaged):
+        async with open_store(tmp_path):
+            pass
+    assert (tmp_path / CATALOG_NAME).read_bytes().startswith(b"no database")
+
+
+async def test_a_network_folder_is_refused_unless_that_is_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "network_file_system", lambda _folder: "NFS")
+    with pytest.raises(NetworkFolder, match="NFS") as caught:
+        async with open_store(tmp_path / "s"):
+            pass
+    assert "PostgreSQL" in caught.value.hint
+    async with open_store(tmp_path / "s", settings=StoreSettings(allow_network_folder=True)):
+        pass
+
+
+async def test_a_file_system_is_known_by_its_magic_number(tmp_path, monkeypatch):
+    assert opening.network_file_system(tmp_path) is None
+    monkeypatch.setattr(opening, "_NETWORK_FILE_SYSTEMS", {0x9FA0: "proc"})
+    assert opening.network_file_system(Path("/proc")) == "proc"
+
+
+async def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FolderRefused):
+        async with open_store(tmp_path / "file" / "s"):
+            pass
+
+
+async def test_an_error_of_the_block_leaves_as_it_is(tmp_path):
+    with pytest.raises(NoSuchRepo):
+        async with open_store(tmp_path / "s") as store:
+            await repos.inspect(store, "default", "missing")
