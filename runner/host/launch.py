@@ -2,7 +2,8 @@
 
 Run as ``python -I -S launch.py FD`` with nothing but built-in modules, because it stands in the way
 of every command. It is single-threaded, as `fork` and `unshare` want it, and it is
-not the runner, so that the death of the runner at any instant still leaves somebody to clean up:
+not the runner, so that the death of the runner at any instant still leaves somebody to clean up. It is
+one file, because run so it would find no other:
 
     runner ── control socket ── launcher ── fork ── command
                                  │ in namespaces of its own: launcher ── fork ── init (PID 1) ── fork ── command
@@ -281,26 +282,20 @@ class Family:
         self._own_namespace = own_namespace
 
     def signal(self, number: int) -> None:
-        """Send to the command's group, or with SIGKILL to every descendant that can be found."""
-        try:
-            os.killpg(self._leader, number)
-        except OSError:
-            pass  # nobody is left in the group
+        """Send to the command's group, or SIGKILL to every descendant; not after the command was reaped."""
+        _kill(-self._leader, number)  # its process id is not yet another's
         if number == signal.SIGKILL:
-            self._kill_all()
+            self.kill()
 
-    def _kill_all(self) -> None:
+    def kill(self) -> None:
+        """Kill every descendant that can be found."""
         if self._own_namespace:
-            try:
-                os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            return
-        for pid, _, _ in self._descendants():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
+            _kill(-1, signal.SIGKILL)
+        elif _IS_LINUX:
+            for pid, _, _ in self._descendants():
+                _kill(pid, signal.SIGKILL)
+        else:  # no orphan comes to us there; the group is all that is known
+            _kill(-self._leader, signal.SIGKILL)
 
     def _descendants(self) -> list[tuple[int, str, str]]:
         """Return those that live or were not reaped; orphans hang below us, wherever they hung before."""
@@ -320,6 +315,13 @@ class Family:
         return [name for _, state, name in self._descendants() if state not in "ZX"][:LEFTOVERS_NAMED]
 
 
+def _kill(target: int, number: int) -> None:
+    try:
+        os.kill(target, number)
+    except OSError:
+        pass  # it ended meanwhile
+
+
 def _bury(family: Family, wake: int) -> list[str]:
     """Kill and reap all that is left, within a limit; return the names of the first few."""
     names = family.names()
@@ -327,7 +329,7 @@ def _bury(family: Family, wake: int) -> list[str]:
     poller.register(wake, select.POLLIN)
     end = time.monotonic() + _LEFTOVERS_SECONDS
     while time.monotonic() < end:
-        family.signal(signal.SIGKILL)
+        family.kill()
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -377,7 +379,7 @@ def _supervise(plan: Plan, fd: int, *, own_namespace: bool) -> None:
             if not numbers:
                 _bury(family, wake)
                 os._exit(0)
-            for number in numbers:
+            for number in numbers if ended is None else ():
                 family.signal(number)
     _report(fd, ended)
     _report(fd, ("ended", _bury(family, wake)))
@@ -395,8 +397,8 @@ def _run(plan: Plan, fd: int) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # what ends us is the socket and the death of the parent
     if plan["namespaces"]:
-        _die_with_parent()  # and init with us, and everything with init
         _enter_namespaces(user_namespace=plan["user_namespace"])
+        _die_with_parent()  # and init with us, and everything with init
         init = os.fork()
         if init:
             os.close(fd)

@@ -136,7 +136,7 @@ class _World:
                 str(end),
                 number=number,
                 tries=pipeline.datum_tries,
-                words=end.problem or str(words),
+                words=end.problem or ("" if halt.asked.is_set() else str(words)),
             )
             if transform.err_cmd and not halt.asked.is_set():
                 recovery = await self._command(transform.err_cmd, transform.err_stdin, LastWords(), halt)

@@ -54,8 +54,8 @@ async def publish(
         inputs=[(pinned, session.input_digest(pinned.name)) for pinned in session.inputs],
         observed=session.reads.snapshot(),
         attempts=work.attempts,
+        clean=journal.log.redactor.text,
     )
-    result: tuple[Commit, OutputSummary] | None = None
     with trio.CancelScope(shield=True) as scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_insisted, stop, scope)
@@ -63,11 +63,14 @@ async def publish(
             await journal.say("job.sealed", "the output is complete; nothing can be written to it any more")
             summary = await session.summary()
             output = provenance.output_entry(session.key.id, summary.digest, summary.objects, summary.size_bytes)
-            result = (await session.commit({**draft, "output": output}), summary)
+            record = {**draft, "output": output}
+            await session.commit(record)
             nursery.cancel_scope.cancel()
-    if result is None:
+    if session.job.state is not JobState.SUCCESS:
         raise StoppedWhileFinishing
-    return result
+    with trio.CancelScope(shield=True):
+        commit = await session.commit(record)  # once more is the same commit, also when its answer was cut off
+    return commit, summary
 
 
 async def abandon(session: JobSession, state: JobState, reason: str, status: int, counts: DatumCounts) -> None:

@@ -44,6 +44,7 @@ class JobHost:
         new_token: Draws a token for each attempt; None: authentication is off.
         secrets_folder: Holds ``<name>/<key>``.
         given_secrets: Files by name and key, of the command line.
+        pfs: Where files of inputs appear when that folder exists and mounts are permitted.
     """
 
     inherited: Mapping[str, str]
@@ -55,6 +56,7 @@ class JobHost:
     new_token: Callable[[], str] | None = None
     secrets_folder: Path | None = None
     given_secrets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+    pfs: Path = Path("/pfs")
 
 
 @dataclass(frozen=True, slots=True)

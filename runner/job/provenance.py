@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -49,6 +49,7 @@ def build(
     inputs: Sequence[tuple[JobInput, bytes]],
     observed: Sequence[Observed],
     attempts: Sequence[Attempt],
+    clean: Callable[[str], str],
 ) -> Record:
     """Return the record of a job, all but its output: the store knows that, and adds it when it commits.
 
@@ -63,6 +64,7 @@ def build(
         observed: What was read. Up to 1,000 entries stand in the record; more are named by count and digest, and
             are an object of their own.
         attempts: All, in order.
+        clean: Takes secrets out of a text.
     """
     transform = pipeline.transform
     reads = [observed_entry(read) for read in observed]
@@ -71,12 +73,12 @@ def build(
         "job": {"project": key.project, "pipeline": key.pipeline, "id": key.id},
         "spec": {"digest": pipeline.digest, "version": version},
         "command": {
-            "cmd": list(transform.cmd),
-            **({"stdin": list(transform.stdin)} if transform.stdin is not None else {}),
+            "cmd": [clean(word) for word in transform.cmd],
+            **({"stdin": [clean(line) for line in transform.stdin]} if transform.stdin is not None else {}),
             **({"workingDir": transform.working_dir} if transform.working_dir else {}),
             **({"user": transform.user} if transform.user else {}),
         },
-        "environment": [_variable(name, environment[name], allowed) for name in sorted(environment)],
+        "environment": [_variable(name, clean(environment[name]), allowed) for name in sorted(environment)],
         **({"image": transform.image} if transform.image else {}),
         "host": {
             "name": machine.name,

@@ -140,6 +140,11 @@ class _Run:
             await self._journal.say(
                 "input.opened", f"{pinned.name}: {pinned.repo}@{pinned.commit}, {objects[pinned.name]} objects"
             )
+        host = self._ready.host
+        if host.settings.private_tmp and not host.isolation.namespaces:
+            await self._journal.say(
+                "tmp.shared", "no mounts are permitted here: only TMPDIR is private", level="warning"
+            )
         datums = plan_datums(pipeline, session.inputs, objects)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_stop)

@@ -17,7 +17,6 @@ from runner.job.datums import Datum
 from runner.job.environment import Gate, Places, generated_files
 from runner.job.prepare import Ready
 
-PFS = Path("/pfs")
 _TMP = Path("/tmp")  # noqa: S108  # hidden from the child by a folder of its own
 
 
@@ -83,9 +82,9 @@ def _scratch(folder: Path, ready: Ready) -> Scratch:
     if wants_tmp:
         mounts += [(tmp, str(_TMP)), *((str(path), str(path)) for path in _needed_below_tmp(folder))]
         tmp = str(_TMP)
-    if PFS.is_dir():
-        mounts.append((pfs, str(PFS)))
-        pfs = str(PFS)
+    if ready.host.pfs.is_dir():
+        mounts.append((pfs, str(ready.host.pfs)))
+        pfs = str(ready.host.pfs)
     for number, (target, files) in enumerate(_secret_folders(ready).items()):
         mounts += [(str(folder / f"secret-{number}"), target), *files]
     return Scratch(folder, Places(pfs, generated, tmp if wants_tmp else ""), tuple(mounts))

@@ -24,6 +24,7 @@ def record(pipeline, identity, job_input):
             "inputs": [(job_input, b"\x01\x02")],
             "observed": [READ],
             "attempts": [],
+            "clean": lambda text: text.replace("hunter2", "***"),
         }
         return build(**values | changed)
 
@@ -47,6 +48,13 @@ def test_values_of_variables_are_recorded_by_allow_list_only(record):
         {"name": "LC_ALL", "value": "C"},
         {"name": "PATH", "value": "/bin"},
     ]
+
+
+def test_a_secret_that_was_typed_into_the_command_is_not_recorded(record, pipeline):
+    transform = replace(pipeline.transform, cmd=("curl", "-u", "me:hunter2"), stdin=("hunter2",))
+    document = record(pipeline=replace(pipeline, transform=transform), environment={"PATH": "/hunter2"})
+    assert document["command"] == {"cmd": ["curl", "-u", "me:***"], "stdin": ["***"]}
+    assert document["environment"] == [{"name": "PATH", "value": "/***"}]
 
 
 def test_a_read_tells_what_was_sent_and_how_often(record):
