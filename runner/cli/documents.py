@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.cli.shapes import (
     AttemptInfo,
     BranchInfo,
     BranchRef,
+    CheckInfo,
     CommitInfo,
     CommitRef,
     DatumInfo,
@@ -29,6 +30,9 @@ from runner.model.commit import Branch, Commit, Repo
 from runner.model.entry import Entry
 from runner.model.ids import CommitId
 from runner.model.job import Attempt, Job, JobInput, JobKey
+
+if TYPE_CHECKING:
+    from runner.store.check import Report
 
 JOB_PREFIX = "JOB_"
 
@@ -194,3 +198,17 @@ def job_info(job: Job) -> JobInfo:
     }
     _set(document, reason=job.reason, started=_time(job.started), finished=_time(job.finished), status=job.status)
     return document
+
+
+def check_info(report: Report, *, read_data: bool) -> CheckInfo:
+    """Describe what a check of the store found."""
+    return {
+        "sound": report.is_sound,
+        "dataRead": read_data,
+        "commits": report.commits,
+        "entries": report.entries,
+        "blobs": report.blobs,
+        "sizeBytes": report.size_bytes,
+        "problems": [{"what": problem.what, "touches": list(problem.touches)} for problem in report.problems],
+        "notes": list(report.notes),
+    }

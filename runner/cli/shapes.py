@@ -233,6 +233,26 @@ class DatumInfo(TypedDict):
     attempts: list[AttemptInfo]
 
 
+class Damage(TypedDict):
+    """One damage, and some of what cannot be trusted because of it."""
+
+    what: str
+    touches: list[str]
+
+
+class CheckInfo(TypedDict):
+    """What a check of the store looked at and found."""
+
+    sound: bool
+    dataRead: bool
+    commits: int
+    entries: int
+    blobs: int
+    sizeBytes: int
+    problems: list[Damage]
+    notes: list[str]
+
+
 SCHEMAS: Mapping[str, type] = {
     "job": JobInfo,
     "datum": DatumInfo,
@@ -241,6 +261,7 @@ SCHEMAS: Mapping[str, type] = {
     "repo": RepoInfo,
     "file": FileInfo,
     "project": ProjectInfo,
+    "check": CheckInfo,
 }
 
 

@@ -1,0 +1,205 @@
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from runner.model.ids import is_commit_id
+from tests.cli.terminal import Terminal
+
+PUT = f"""{sys.executable} -c '
+import os, urllib.request
+endpoint = os.environ["S3_ENDPOINT"]
+body = urllib.request.urlopen(endpoint + "/labresults/units.json").read()
+urllib.request.urlopen(urllib.request.Request(endpoint + "/out/copy.json", body, method="PUT"))
+'
+echo copied
+echo careful >&2
+"""
+
+
+@pytest.fixture
+def runner(runner, labresults):
+    """The command line over a store that holds the lab results."""
+    assert runner("file", "put", "-r", str(labresults), "labresults@master").status == 0
+    return runner
+
+
+def test_in_a_pipe_stdout_is_the_job_alone_and_stderr_is_json_lines(runner, spec):
+    said = runner("run", spec(PUT))
+    assert said.status == 0
+    pipeline, _, id_ = said.out.rstrip("\n").partition("@")
+    assert (pipeline, is_commit_id(id_)) == ("lab_summary", True)
+    assert said.out.count("\n") == 1
+    records = [json.loads(line) for line in said.err.splitlines()]
+    assert {"copied", "careful"} <= {record["message"] for record in records if record.get("user")}
+    events = [record["event"] for record in records if "event" in record]
+    assert events[0] == "job.started"
+    assert events[-1] == "job.succeeded"
+    assert "\r" not in said.err
+    assert "\x1b" not in said.err
+
+
+def test_its_story_can_be_told_in_many_ways(runner, spec, tmp_path):
+    said = runner("run", spec(PUT), "--output", str(tmp_path / "out"), "-o", "json")
+    id_ = said.document["job"]["id"]
+    assert said.document["state"] == "JOB_SUCCESS"
+    assert said.document["reads"] == [
+        {"name": "labresults", "objectsRead": 1, "objectsTotal": 3, "bytesRead": 3, "keysAbsent": []}
+    ]
+    assert (tmp_path / "out" / "copy.json").read_text() == "xxx"
+
+    listed = runner("job", "list", "-o", "json").document
+    assert [(each["job"]["id"], each["status"]) for each in listed] == [(id_, 0)]
+    inspected = runner("job", "inspect", id_[:8])
+    assert all(fact in inspected.out for fact in ("✓ succeeded, status 0", "1 processed of 1", "1 of 3", "exited 0"))
+    assert runner("job", "inspect", id_, "-o", "json").document == said.document
+    assert runner("job", "logs", f"lab_summary@{id_}").out.splitlines() in (
+        ["copied", "careful"],
+        ["careful", "copied"],
+    )
+    assert "job.sealed" in runner("job", "logs", id_, "--system").out
+    assert json.loads(runner("job", "logs", id_, "--raw", "-f").out.splitlines()[0])["event"] == "job.started"
+    assert runner("job", "wait", id_).status == 0
+    assert runner("commit", "inspect", "lab_summary@master", "-o", "json").document["commit"]["id"] == id_
+    assert runner("datum", "list", id_, "-o", "json").document[0]["state"] == "SUCCESS"
+    datum = runner("datum", "list", id_, "-o", "json").document[0]["datum"]["id"]
+    assert "exited 0" in runner("datum", "inspect", id_, datum[:8]).out
+    shown = runner("provenance", "show", "lab_summary@master:/copy.json").out
+    assert "read 1 of 3 objects" in shown
+    assert "└─ units.json         3 B  whole" in shown
+    record = runner("provenance", "show", f"lab_summary@{id_}", "-o", "json").document
+    assert record["job"]["id"] == id_
+    assert runner("store", "check").status == 0
+    assert runner("store", "check", "-o", "json").document["sound"] is True
+
+
+def test_a_failure_is_1_and_what_it_wrote_can_be_looked_at(runner, spec):
+    said = runner("run", spec(f"{PUT}\necho 'KeyError: ward_code' >&2\nexit 3"), "--tries", "2")
+    assert said.status == 1
+    address = said.out.strip()
+    document = runner("job", "inspect", address, "-o", "json").document
+    assert document["state"] == "JOB_FAILURE"
+    assert document["reason"] == "sh exited 3 on try 2 of 2: KeyError: ward_code"
+    assert [attempt["status"] for attempt in document["attempts"]] == [3, 3]
+    assert document["quarantined"]["state"] == "QUARANTINED"
+    assert "copy.json" in runner("file", "list", address).out
+    assert runner("job", "wait", address).status == 1
+    assert runner("branch", "inspect", "lab_summary@master", "-o", "json").document.get("head") is None
+    assert runner("job", "list", "--state", "failure", "-o", "json").document[0]["status"] == 1
+
+
+def test_an_empty_input_runs_nothing_and_succeeds(runner, spec, tmp_path):
+    (tmp_path / "empty").mkdir()
+    said = runner("run", spec("exit 1"), "--input", f"labresults={tmp_path / 'empty'}", "-o", "json")
+    assert said.status == 0
+    assert said.document["dataTotal"] == 0
+    assert "empty" in said.err
+
+
+def test_plain_lines_where_ci_is_set(runner, spec, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    lines = runner("run", spec(PUT)).err.splitlines()
+    kinds = {line.split()[1] for line in lines}
+    assert {"info", "out", "err"} <= kinds
+    assert any("job.succeeded" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["none.json"], "there is no file none.json"),
+        (["{spec}", "--input", "labresult=x"], "did you mean 'labresults'?"),
+        (["{spec}", "--input", "labresults"], "write --input NAME=SOURCE"),
+        (["{spec}", "-i", "labresults=a@b", "-i", "labresults=c@d"], "given twice"),
+        (["{spec}", "--secret", "db=file"], "write --secret NAME/KEY=FILE"),
+        (["{spec}", "--timeout", "soon"], "'soon' is no duration"),
+        (["{spec}", "--tries", "0"], "--tries"),
+        (["{spec}", "--input", "labresults=nowhere@master"], "nowhere"),
+    ],
+)
+def test_wrong_usage_is_2_and_a_sentence_and_nothing_ran(runner, spec, argv, sentence):
+    said = runner("run", *(part.format(spec=spec("true")) for part in argv))
+    assert (said.status, said.out) == (2, "")
+    assert sentence in said.err
+    assert runner("job", "list", "-o", "json").document == []
+
+
+def test_problems_of_a_spec_are_shown_with_their_places(runner, spec):
+    path = spec("true", input={"pfs": {"repo": "labresults", "glob": "/*", "s3": True}})
+    said = runner("run", path)
+    assert said.status == 2
+    assert f"✗ {path}:1:" in said.err
+    assert "nothing ran, exit status 2" in said.err
+
+
+def test_one_word_that_names_several_jobs_lists_them(runner):
+    said = runner("job", "inspect", "deadbeef")
+    assert said.status == 2
+    assert "there is no job deadbeef" in said.err
+
+
+class OnTerminal:
+    """A command whose three streams are a terminal."""
+
+    def __init__(self, tmp_path, columns, *argv):
+        self.terminal = Terminal(columns)
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        environ = {name: value for name, value in os.environ.items() if name not in {"CI", "NO_COLOR", "COLUMNS"}}
+        environ |= {"RUNNER_STORE": str(tmp_path / "store"), "TERM": "xterm-256color"}
+        command = [sys.executable, "-m", "runner", *argv]
+        self.process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, env=environ, start_new_session=True
+        )
+        os.close(slave)
+
+    def read_until(self, text):
+        while text not in self.terminal.raw and self._read():
+            pass
+        assert text in self.terminal.raw
+
+    def finish(self):
+        while self._read():
+            pass
+        os.close(self._master)
+        return self.process.wait(30)
+
+    def _read(self):
+        try:
+            data = os.read(self._master, 1 << 16)
+        except OSError:  # Linux: the other side is closed
+            return False
+        self.terminal.feed(data.replace(b"\r\n", b"\n"))
+        return bool(data)
+
+
+@pytest.mark.parametrize("columns", [100, 60])
+def test_on_a_terminal_a_run_ends_with_user_lines_and_five_lines(runner, spec, tmp_path, columns):
+    shown = OnTerminal(tmp_path, columns, "run", spec(f"{PUT}\nsleep 0.5"))
+    assert shown.finish() == 0
+    lines = shown.terminal.lines
+    assert set(lines[:-5]) == {"  copied", "e careful"}
+    assert lines[-5].startswith("✓ succeeded  lab_summary ")
+    assert [line.split()[0] for line in lines[-4:]] == ["out", "read", "unread", "next"]
+    assert lines[-1] == "  next   runner provenance show lab_summary@master"
+    assert "● running" in shown.terminal.raw
+    assert max(map(len, lines)) <= columns
+    assert "\x1b[?1049h" not in shown.terminal.raw  # never the alternate screen
+
+
+def test_ctrl_c_stops_the_job_and_says_so(runner, spec, tmp_path):
+    shown = OnTerminal(tmp_path, 100, "run", spec("echo begun; sleep 60"))
+    shown.read_until("begun")
+    shown.process.send_signal(signal.SIGINT)
+    assert shown.finish() == 130
+    lines = shown.terminal.lines
+    assert lines[-5].startswith("■ stopped  lab_summary ")
+    assert [line.split()[0] for line in lines[-4:]] == ["why", "at", "kept", "next"]
+    assert "lab_summary@master has no commit yet" in lines[-2]
