@@ -33,7 +33,7 @@ class StoredBytes:
             report.blobs += 1
             report.size_bytes += size
             is_packed = kind == BlobPlace.PACK
-            if is_packed != (pack is not None) or is_packed == (name is not None):
+            if [pack is not None, offset is not None, name is None] != [is_packed] * 3:
                 damaged[number] = "its place makes no sense"
                 continue
             place = Place(pack, offset or 0, name)

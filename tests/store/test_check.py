@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import trio
+
+from runner.model.job import JobState, ProcessExit
+from runner.model.provenance import SCHEMA
+from runner.store import Store, open_store
+from runner.store.catalog.codes import EntryKind
+from runner.store.check import Report, check_store
+from runner.store.content import Content, Slice, concatenate
+from runner.store.view import CompletedPart
+from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_session
+
+LARGE = bytes(range(256)) * 2000
+PART = bytes(5 << 20)
+
+
+async def build(folder: Path) -> None:
+    """Make a store that holds every kind of thing: runs, large and small blobs, a manifest, a job with its record."""
+    async with open_store(folder) as store:
+        for n in range(8):
+            await commit_objects(
+                store, {b"k%d" % (n % 5): b"value %d" % n, b"large": LARGE[n:]}, gone=[b"k%d" % (n % 3)]
+            )
+        async with await open_session(store, {b"input": b"data"}) as session:
+            attempt = await session.open_attempt(DATUM, 1)
+            out = await attempt.view.get_bucket("out")
+            await out.put(b"result", Body(b"some output"), NO_ATTRIBUTES)
+            upload = await out.create_upload(b"multipart", NO_ATTRIBUTES)
+            parts = [await out.put_part(upload, n, Body(PART if n < 3 else b"end")) for n in (1, 2, 3)]
+            await out.complete_upload(upload, [CompletedPart(part.number, part.etag) for part in parts])
+            await attempt.close(keep=True, exit=ProcessExit(0, None), reason="")
+            await session.seal()
+            digest = (await session.summary()).digest
+            output = {"commit": session.key.id, "digest": digest.hex()}
+            await session.commit({"schema": SCHEMA, "note": "a record", "output": output})
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built") / "store"
+    trio.run(build, folder)
+    return folder
+
+
+@pytest.fixture
+def folder(built, tmp_path):
+    """A copy of it, to be damaged."""
+    shutil.copytree(built / "blobs", tmp_path / "store" / "blobs", copy_function=os.link)
+    shutil.copy(built / "catalog.sqlite3", tmp_path / "store")
+    return tmp_path / "store"
+
+
+def check(folder: Path, **options) -> Report:
+    async def run():
+        async with open_store(folder) as store:
+            return await check_store(store, **options)
+
+    return trio.run(run)
+
+
+def change(folder: Path, statement: str, *values) -> None:
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as db, db:
+        assert db.execute(statement, values).rowcount, "nothing was damaged"
+
+
+def query(folder: Path, statement: str, *values):
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as db:
+        return db.execute(statement, values).fetchone()
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x20
+    rewrite(path, data)
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    path.unlink()  # the other copy is the same file
+    path.write_bytes(data)
+
+
+def told(report: Report) -> str:
+    return "\n".join(f"{problem.what} {' '.join(problem.touches)}" for problem in report.problems)
+
+
+def test_a_sound_store_is_sound_and_counted(folder):
+    for read_data in (True, False):
+        report = check(folder, read_data=read_data)
+        assert report.is_sound, told(report)
+        assert report.notes == []
+        assert report.commits == 10
+        assert report.blobs == query(folder, "SELECT count(*) FROM blob")[0]
+        assert report.entries > 20
+        assert query(folder, "SELECT count(*) FROM run")[0] > 0
+        assert query(folder, "SELECT count(*) FROM manifest")[0] > 0
+
+
+def test_an_empty_store_is_sound(tmp_path):
+    assert check(tmp_path / "store") == Report()
+
+
+def test_every_flipped_byte_of_a_pack_is_found(folder):
+    offset, size, pack = query(folder, "SELECT off, size, pack FROM blob WHERE pack > 0 ORDER BY off LIMIT 1")
+    path = folder / "blobs" / "packs" / f"{pack:016x}.pack"
+    head, frame = range(9), (*range(offset - 48, offset - 43), *range(offset - 40, offset + size))
+
+    async def flip_all():
+        async with open_store(folder) as store:
+            for at in (*head, *frame):
+                flip(path, at)
+                assert not (await check_store(store)).is_sound, at
+                flip(path, at)
+            assert (await check_store(store)).is_sound
+
+    trio.run(flip_all)
+
+
+def test_a_flipped_byte_of_a_large_blob_is_told_with_what_it_touches(folder):
+    number, name = query(folder, "SELECT id, name FROM blob WHERE size = ?", len(LARGE))
+    flip(folder / "blobs" / "files" / name[:2] / name, 300_000)
+    assert check(folder, read_data=False).is_sound
+    (problem,) = check(folder).problems
+    assert problem.what == f"blob {number}: the bytes of file {name} do not match their digest"
+    uuid = query(folder, "SELECT uuid FROM commits ORDER BY id LIMIT 1")[0]
+    assert problem.touches == (f"data@{uuid}:/large",)
+
+
+def test_damage_of_a_part_touches_the_multipart_object(folder):
+    (name,) = query(folder, "SELECT name FROM blob WHERE size = ?", len(PART))
+    (folder / "blobs" / "files" / name[:2] / name).unlink()
+    for read_data in (True, False):
+        (problem,) = check(folder, read_data=read_data).problems
+        assert problem.touches[0].endswith(":/multipart")
+        assert problem.touches[0].startswith("double@")
+        assert "gone" in problem.what
+
+
+@pytest.mark.parametrize("cut", [1, 100_000])
+def test_bytes_that_are_cut_short_are_found_by_their_size_alone(folder, cut):
+    (name,) = query(folder, "SELECT name FROM blob WHERE size = ?", len(LARGE))
+    path = folder / "blobs" / "files" / name[:2] / name
+    rewrite(path, LARGE[: len(LARGE) - cut])
+    assert "instead of 512,000" in told(check(folder, read_data=False))
+
+
+_LAST = "(SELECT max(id) FROM commits WHERE origin = 0)"
+_ENTRY = (
+    "(layer, key) = (SELECT layer, key FROM entry WHERE kind = 1"
+    " AND layer IN (SELECT id FROM layer WHERE kind = {}) LIMIT 1)"
+)
+_BLOB = "id = (SELECT max(id) FROM blob WHERE pack > 0 AND id IN (SELECT content FROM entry WHERE kind = 1))"
+DAMAGES = {
+    "key": f"UPDATE entry SET key = CAST(key || '!' AS BLOB) WHERE {_ENTRY.format(0)}",
+    "key that is not UTF-8": f"UPDATE entry SET key = x'ff' WHERE {_ENTRY.format(0)}",
+    "size": f"UPDATE entry SET size = size + 1 WHERE {_ENTRY.format(0)}",
+    "digest": f"UPDATE entry SET digest = zeroblob(32) WHERE {_ENTRY.format(0)}",
+    "content": f"UPDATE entry SET content = content + 1 WHERE {_ENTRY.format(0)}",
+    "content gone": f"UPDATE entry SET content = 999999 WHERE {_ENTRY.format(0)}",
+    "attributes": f"UPDATE entry SET meta = x'7b7d' WHERE {_ENTRY.format(0)}",
+    "deletion": f"UPDATE entry SET kind = 0 WHERE {_ENTRY.format(0)}",
+    "entry gone": f"DELETE FROM entry WHERE {_ENTRY.format(0)}",
+    "entry of a run": f"DELETE FROM entry WHERE {_ENTRY.format(1)}",
+    "etag of a run": f"UPDATE entry SET etag = 'x' WHERE {_ENTRY.format(1)}",
+    "parts": "UPDATE entry SET parts = 99 WHERE parts IS NOT NULL",
+    "blob row": f"DELETE FROM blob WHERE {_BLOB}",
+    "blob digest": f"UPDATE blob SET digest = zeroblob(32) WHERE {_BLOB}",
+    "blob size": f"UPDATE blob SET size = size - 1 WHERE {_BLOB}",
+    "blob offset": f"UPDATE blob SET off = off + 1 WHERE {_BLOB}",
+    "blob place": f"UPDATE blob SET place = 2 WHERE {_BLOB}",
+    "extent": "UPDATE extent SET off = off + 1, len = len - 1 WHERE start = 0",
+    "extent gone": "DELETE FROM extent WHERE start > 0",
+    "extent of no blob": "UPDATE extent SET blob = 9999",
+    "manifest": "UPDATE manifest SET digest = zeroblob(32)",
+    "layer": "UPDATE layer SET tombstones = tombstones + 1 WHERE rows IS NOT NULL AND state = 1",
+    "layer state": "UPDATE layer SET state = 3 WHERE id = 1",
+    "commit digest": f"UPDATE commits SET digest = zeroblob(32) WHERE id = {_LAST}",
+    "commit sum": f"UPDATE commits SET content_sum = zeroblob(512) WHERE id = {_LAST}",
+    "commit count": f"UPDATE commits SET objects = objects + 1 WHERE id = {_LAST}",
+    "commit bytes": f"UPDATE commits SET bytes = bytes - 1 WHERE id = {_LAST}",
+    "commit id": f"UPDATE commits SET uuid = 'x' WHERE id = {_LAST}",
+    "commit state": f"UPDATE commits SET state = 0 WHERE id = {_LAST}",
+    "commit repo": f"UPDATE commits SET repo = 999 WHERE id = {_LAST}",
+    "parent gone": f"UPDATE commits SET parent = 999 WHERE id = {_LAST}",
+    "parent cycle": f"UPDATE commits SET parent = id WHERE id = {_LAST}",
+    "base cycle": "UPDATE commits SET base = (SELECT max(id) FROM commits) WHERE id = 2",
+    "base gone": "UPDATE commits SET base = 999 WHERE id = 2",
+    "layers": f"UPDATE commits SET layers = '[1]' WHERE id = {_LAST}",
+    "layers unreadable": f"UPDATE commits SET layers = '[' WHERE id = {_LAST}",
+    "read set": f"UPDATE commits SET read_set = '[1]' WHERE id = {_LAST}",
+    "run": "UPDATE run SET covers = '[1]'",
+    "branch": "UPDATE branch SET head = 999 WHERE name = 'master'",
+    "branch of another repo": "UPDATE branch SET head = (SELECT max(id) FROM commits) WHERE gen > 2",
+    "repo gone": "DELETE FROM repo WHERE name = 'data'",
+    "record": "UPDATE provenance SET record = CAST(replace(record, 'a record', 'b record') AS BLOB)",
+    "record digest": "UPDATE provenance SET digest = zeroblob(32)",
+    "record gone": "DELETE FROM provenance",
+    "record of another commit": "UPDATE provenance SET commit_id = 1",
+    "job": "UPDATE job SET commit_id = 1 WHERE state = 5",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_each_damage_of_the_catalog_is_found_and_never_raised(folder, damage):
+    change(folder, damage)
+    assert not check(folder, read_data=False).is_sound
+
+
+def test_damage_is_told_with_the_commit_and_the_key(folder):
+    change(folder, f"UPDATE entry SET digest = zeroblob(32) WHERE {_ENTRY.format(0)}")
+    report = check(folder)
+    assert "an entry of layer 1 refers to other content than it says" in told(report)
+    uuid = query(folder, "SELECT uuid FROM commits ORDER BY id LIMIT 1")[0]
+    assert any(f"data@{uuid}:/large" in problem.touches for problem in report.problems)
+
+
+def test_a_damaged_page_of_the_database_is_found_and_never_raised(folder):
+    path = folder / "catalog.sqlite3"
+    (page,) = query(folder, "SELECT rootpage FROM sqlite_master WHERE name = 'entry'")
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096 + 10)
+        file.write(b"\xff" * 500)
+    assert not check(folder).is_sound
+
+
+def test_bytes_without_a_reference_are_noted_and_no_problem(folder):
+    name = "ab" * 32 + "-" + "0" * 16
+    (folder / "blobs" / "files" / "ab").mkdir(exist_ok=True)
+    (folder / "blobs" / "files" / "ab" / name).write_bytes(b"12345")
+    (folder / "blobs" / "packs" / f"{7:016x}.pack").write_bytes(b"RUNRPACK")
+    report = check(folder)
+    assert report.is_sound
+    assert report.notes == ["1 packs hold nothing that is referred to", "1 files, 5 bytes, are not referred to"]
+
+
+async def test_a_store_in_use_is_sound_and_its_open_work_is_noted(tmp_path):
+    async with open_store(tmp_path / "store") as store:
+        reports = await _check_while_writing(store)
+    assert all(report.is_sound for report in reports), [told(report) for report in reports]
+    assert any("layers are open" in note for report in reports for note in report.notes)
+
+
+async def _check_while_writing(store: Store) -> list[Report]:
+    reports = []
+    async with await open_session(store, {b"input": b"data"}) as session:
+        attempt = await session.open_attempt(DATUM, 1)
+        out = await attempt.view.get_bucket("out")
+        async with trio.open_nursery() as nursery:
+
+            async def write() -> None:
+                for n in range(100):
+                    await out.put(b"%d" % n, Body(b"%d" % n * 1000), NO_ATTRIBUTES)
+
+            nursery.start_soon(write)
+            for n in range(5):
+                await commit_objects(store, {b"%d" % n: b"x" * n})
+                reports.append(await check_store(store))
+        await attempt.close(keep=False, exit=None, reason="")
+        await session.abandon(JobState.KILLED, "enough", 143)
+    reports.append(await check_store(store))
+    return reports
+
+
+async def test_content_that_was_concatenated_is_sound(store):
+    await commit_objects(store, {b"a": b"12345", b"b": LARGE})
+    rows = store.catalog.db.execute("SELECT kind, content, size FROM entry ORDER BY key").fetchall()
+    slices = [Slice(Content(EntryKind(kind), number), 1, size - 1) for kind, number, size in rows]
+    await store.writer.write(lambda tx: concatenate(tx, [*slices, *reversed(slices)]))
+    assert (await check_store(store)).is_sound
+
+
+async def test_a_check_can_be_cancelled(store):
+    await commit_objects(store, {b"large": bytes(64 << 20)})
+    with trio.move_on_after(0) as scope:
+        await check_store(store)
+    assert scope.cancelled_caught
