@@ -17,6 +17,7 @@ SPEC = """{"pipeline":{"name":"s3_protocol_enabled_pipeline"},"input":{"pfs":{"g
 --recursive && aws --endpoint-url $S3_ENDPOINT s3 cp /tmp/result/ s3://out --recursive"],\
 "image":"pachyderm/ubuntu-with-s3-clients:v0.0.1"},"s3_out":true}"""
 
+SHARED = Path("/tmp/result")  # of this machine; the job has a /tmp of its own
 PIPELINE = "s3_protocol_enabled_pipeline"
 
 ODD_NAMES = (
@@ -65,11 +66,12 @@ def test_what_goes_in_comes_out(tmp_path, installed, make) -> None:
     spec.write_text(SPEC)
     runner = Runner(tmp_path / "runner", {"RUNNER_JOB_PRIVATE_TMP": "true", **installed("awscli")})
 
+    was_there = SHARED.exists()
     job = runner("run", spec, "--input", f"labresults={given}", "--output", out).stdout.strip()
 
     compared = subprocess.run(["diff", "-r", given, out], capture_output=True, text=True, check=False)
     assert (compared.returncode, compared.stdout) == (0, "")
-    assert not Path("/tmp/result").exists()
+    assert SHARED.exists() == was_there
     _tells_one_story(runner, job, given)
 
 
