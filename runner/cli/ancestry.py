@@ -36,12 +36,28 @@ async def ancestry(world: World, commit: Commit, job: Job | None, *, path: str |
     root = Node(await _subject(world, commit, path))
     if job is None:
         root.add(Text("written by a client", style="dim"))
-        return list(tree_lines(root, world.look))
-    node = root.add(_job_line(world, job))
-    reads = [seen async for seen in reads_of(world.store, job)]
-    for given in job.inputs:
-        await _add_input(world, node, given, [seen for seen in reads if seen.input == given.name], whole=whole)
-    return list(tree_lines(root, world.look))
+    else:
+        node = root.add(_job_line(world, job))
+        reads = [seen async for seen in reads_of(world.store, job)]
+        for given in job.inputs:
+            await _add_input(world, node, given, [seen for seen in reads if seen.input == given.name], whole=whole)
+    return [*tree_lines(root, world.look), *await _users(world, commit, path, whole=whole)]
+
+
+async def _users(world: World, commit: Commit, path: str | None, *, whole: bool) -> list[Text]:
+    """Draw which jobs were given *commit*, and of one object whether they read it."""
+    root = Node(Text("used by"))
+    readers = await jobs.list_readers(world.store, commit)
+    for reader in readers if whole else readers[:SHOWN]:
+        line = _job_line(world, reader)
+        if path:
+            names = {given.name for given in reader.inputs if (given.repo, given.commit) == (commit.repo, commit.id)}
+            seen = [row async for row in reads_of(world.store, reader) if row.input in names]
+            did = any(row.op is ReadKind.GET and row.key == path.encode() for row in seen)
+            line.append("  read it" if did else "  did not read it", style="dim")
+        root.add(line)
+    _add_more(root, 0 if whole else len(readers) - SHOWN, "more")
+    return list(tree_lines(root, world.look)) if readers else []
 
 
 async def _subject(world: World, commit: Commit, path: str | None) -> Text:

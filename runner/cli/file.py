@@ -78,10 +78,14 @@ def _check_source(source: str, *, is_folder: bool) -> None:
 
 
 async def _put_folder(world: World, path: Path, address: str, mirror: bool) -> tuple[Commit, bool]:  # noqa: FBT001
+    from runner.cli.progress import progress_line
     from runner.store import files
 
     where = world.place(address)
-    return await files.import_folder(world.store, path, where.project, where.repo, _branch(where), mirror=mirror)
+    with progress_line("putting", world.options) as progress:
+        return await files.import_folder(
+            world.store, path, where.project, where.repo, _branch(where), mirror=mirror, progress=progress
+        )
 
 
 async def _put(world: World, source: str, address: str) -> tuple[Commit, bool]:
@@ -131,6 +135,7 @@ async def get(
 ) -> None:
     """Copy one object to a file, or with -r all of them to a folder."""
     from runner.cli import words
+    from runner.cli.progress import progress_line
     from runner.cli.world import opened
     from runner.store import commits, files
 
@@ -140,9 +145,11 @@ async def get(
         if recursive:
             if destination is None:
                 raise Invalid("no folder to write to", hint=f"runner file get -r {address} FOLDER")
-            counts = await files.export_folder(
-                world.store, commit, destination, (where.path or "").encode(), on_odd_keys=on_odd_keys
-            )
+            prefix = (where.path or "").encode()
+            with progress_line("getting", options) as progress:
+                counts = await files.export_folder(
+                    world.store, commit, destination, prefix, on_odd_keys=on_odd_keys, progress=progress
+                )
             remark(
                 options, f"{words.count(counts.objects, 'object')}, {words.size(counts.size_bytes)} in {destination}"
             )

@@ -9,13 +9,15 @@ from dataclasses import replace
 from typing import TextIO
 
 import trio
+from rich.text import Text
 
 from runner.cli.inquiry import usual_seconds
 from runner.cli.lines import Record, as_seen
-from runner.cli.looks import Look, columns_of
+from runner.cli.looks import RUNNING, Look, columns_of
 from runner.cli.observers import Counters, Observer, Watched
-from runner.cli.panel import CURVE, BucketRow, Scene, frame
+from runner.cli.panel import CURVE, WIDEST, BucketRow, Scene, frame
 from runner.cli.screen import Screen
+from runner.cli.words import ticking
 from runner.model.job import Job
 from runner.model.pipeline import OUTPUT_BUCKET
 from runner.store import Store
@@ -37,6 +39,7 @@ class PanelObserver(Observer):
         super().__init__(lambda record: as_seen(record, look), stream, news=False)
         self._look = look
         self._usual_seconds: float | None = None
+        self._began = 0.0
         self._screen = Screen(stream)
         self._waiting: deque[str] = deque(maxlen=KEPT_LINES)
         self._left_out = 0
@@ -60,6 +63,7 @@ class PanelObserver(Observer):
 
     async def _move(self) -> None:
         """Draw at most 8 frames a second, some 3 in silence; at the end every line is out and the panel gone."""
+        self._began = trio.current_time()
         try:
             while True:
                 await self._draw()
@@ -73,8 +77,15 @@ class PanelObserver(Observer):
 
     async def _draw(self) -> None:
         look = replace(self._look, columns=columns_of(self._stream))
-        lines = frame(self._scene(self.watched), look) if self.watched else []
+        lines = frame(self._scene(self.watched), look) if self.watched else [self._preparing(look)]
         await trio.to_thread.run_sync(self._screen.draw, lines, look, self._above())
+
+    def _preparing(self, look: Look) -> Text:
+        """Say that something is done although there is no job yet: its inputs are imported."""
+        line = RUNNING._replace(word="preparing").text(look)
+        line.append(f"  inputs, {ticking(trio.current_time() - self._began)}", style="dim")
+        line.truncate(max((look.columns or WIDEST) - 1, 1))
+        return line
 
     def _above(self) -> Sequence[str]:
         lines = list(self._waiting)

@@ -81,6 +81,14 @@ async def find_jobs(store: Store, project: str, text: str) -> Sequence[Job]:
     return [_job(store.catalog.sql, row) for row in store.catalog.rows(statement)]
 
 
+async def list_readers(store: Store, commit: Commit, *, limit: int = 50) -> Sequence[Job]:
+    """Return the jobs that were given *commit* as an input, the newest first, at most so many."""
+    columns = t.job_input.c
+    same = (columns.project == commit.project, columns.repo == commit.repo, columns.uuid == commit.id)
+    statement = _SELECT.where(t.job.c.id.in_(sa.select(columns.job).where(*same))).limit(limit)
+    return [_job(store.catalog.sql, row) for row in store.catalog.rows(statement)]
+
+
 async def inspect(store: Store, key: JobKey) -> Job:
     """Look a job up; raises `NoSuchJob`."""
     return inspect_number(store.catalog.sql, require(store.catalog.sql, key))
