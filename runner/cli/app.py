@@ -27,6 +27,7 @@ COMMANDS = {
     "branch": Lazy("runner.cli.branch:branch", _DATA, "Create, list, inspect and delete branches."),
     "commit": Lazy("runner.cli.commit:commit", _DATA, "List, inspect and compare commits."),
     "file": Lazy("runner.cli.file:file", _DATA, "Put, get, list, show and delete objects."),
+    "pipeline": Lazy("runner.cli.pipeline:pipeline", _JOBS, "List and inspect pipelines."),
     "job": Lazy("runner.cli.job:job", _JOBS, "List, inspect and follow jobs."),
     "datum": Lazy("runner.cli.datum:datum", _JOBS, "List and inspect the datums of a job."),
     "provenance": Lazy("runner.cli.provenance:provenance", _JOBS, "Show where a commit is from."),
@@ -53,9 +54,9 @@ root = LazyGroup(
 root = click.version_option(__version__, "-V", "--version", message="runner %(version)s")(root)
 
 
-def execute(argv: Sequence[str]) -> int:
+def execute(argv: Sequence[str], options: Options | None = None) -> int:
     """Run one command and return the exit status; whatever goes wrong is said in a sentence on stderr."""
-    options = Options()
+    options = options or Options()
     try:
         result = _invoke(list(argv), options)
         sys.stdout.flush()
@@ -91,6 +92,8 @@ def _usage(error: click.ClickException) -> report.Verdict:
 
 
 def _fail(error: BaseException, options: Options) -> int:
+    if isinstance(error, KeyboardInterrupt) and options.outcome is not None:
+        return options.outcome
     gravest = report.gravest_of(error)
     if isinstance(gravest, InvalidSpec):
         from runner.cli.spec import show_problems

@@ -24,6 +24,7 @@ class Options:
         form: Of the result, ``table`` or ``json``.
         quiet: Results only, no progress and no remarks.
         verbose: A traceback for our own mistakes.
+        outcome: Set by a command whose exit status stands, whatever interrupts the rest of it.
     """
 
     store: str | None = None
@@ -34,6 +35,7 @@ class Options:
     form: str = "table"
     quiet: bool = False
     verbose: bool = False
+    outcome: int | None = None
 
     @property
     def is_json(self) -> bool:

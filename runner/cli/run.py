@@ -127,6 +127,7 @@ async def _run(options: Options, settings: Settings, request: RunRequest) -> int
     try:
         async with observer.watching(), run_once(settings, request, observer) as result:
             outcome = result.outcome
+            options.outcome = outcome.status
             story = await story_of(result.store, outcome.job)
             ending = Ending(
                 replace(
