@@ -1,30 +1,27 @@
 from __future__ import annotations
 
-import pytest
-
 from tests.gateway.caller import Caller
 
-
-@pytest.mark.parametrize(
-    ("subresource", "code"),
-    [
-        ("cors", "NoSuchCORSConfiguration"),
-        ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
-        ("lifecycle", "NoSuchLifecycleConfiguration"),
-        ("object-lock", "ObjectLockConfigurationNotFoundError"),
-        ("ownershipControls", "OwnershipControlsNotFoundError"),
-        ("policy", "NoSuchBucketPolicy"),
-        ("policyStatus", "NoSuchBucketPolicy"),
-        ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
-        ("replication", "ReplicationConfigurationNotFoundError"),
-        ("tagging", "NoSuchTagSet"),
-        ("website", "NoSuchWebsiteConfiguration"),
-    ],
+ABSENT = (
+    ("cors", "NoSuchCORSConfiguration"),
+    ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
+    ("lifecycle", "NoSuchLifecycleConfiguration"),
+    ("object-lock", "ObjectLockConfigurationNotFoundError"),
+    ("ownershipControls", "OwnershipControlsNotFoundError"),
+    ("policy", "NoSuchBucketPolicy"),
+    ("policyStatus", "NoSuchBucketPolicy"),
+    ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
+    ("replication", "ReplicationConfigurationNotFoundError"),
+    ("tagging", "NoSuchTagSet"),
+    ("website", "NoSuchWebsiteConfiguration"),
 )
-async def test_what_no_bucket_has_is_not_found(call: Caller, subresource: str, code: str) -> None:
-    answer = await call("GET", f"/out?{subresource}")
-    assert (answer.status, answer.code) == (404, code)
-    assert (await call("GET", f"/other?{subresource}")).code == "NoSuchBucket"
+
+
+async def test_what_no_bucket_has_is_not_found(call: Caller) -> None:
+    for subresource, code in ABSENT:
+        answer = await call("GET", f"/out?{subresource}")
+        assert (answer.status, answer.code) == (404, code)
+        assert (await call("GET", f"/other?{subresource}")).code == "NoSuchBucket"
 
 
 async def test_no_object_has_a_torrent(call: Caller) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from tests.gateway.caller import Caller, unchanged
 
 
@@ -17,24 +15,23 @@ async def test_a_job_makes_no_other_bucket(call: Caller) -> None:
     assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        (
-            b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><CreateBucketConfiguration/>',
-            "MalformedXML",
-        ),
-        (b"<CreateBucketConfiguration", "MalformedXML"),
-        (b"<Other/>", "MalformedXML"),
-        (b"x" * 65537, "MaxMessageLengthExceeded"),
-        (
-            b"<CreateBucketConfiguration><LocationConstraint>mars-1</LocationConstraint></CreateBucketConfiguration>",
-            "InvalidLocationConstraint",
-        ),
-    ],
-    ids=["external-entity", "cut-off", "other-root", "too-long", "other-region"],
+WRONG = (
+    (
+        b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><CreateBucketConfiguration/>',
+        "MalformedXML",
+    ),
+    (b"<CreateBucketConfiguration", "MalformedXML"),
+    (b"<Other/>", "MalformedXML"),
+    (b"x" * 65537, "MaxMessageLengthExceeded"),
+    (
+        b"<CreateBucketConfiguration><LocationConstraint>mars-1</LocationConstraint></CreateBucketConfiguration>",
+        "InvalidLocationConstraint",
+    ),
 )
-async def test_a_wrong_body_is_refused(call: Caller, body: bytes, code: str) -> None:
-    async with unchanged(call.view):
-        answer = await call("PUT", "/out", body)
-    assert (answer.status, answer.code) == (400, code)
+
+
+async def test_a_wrong_body_is_refused(call: Caller) -> None:
+    for body, code in WRONG:
+        async with unchanged(call.view):
+            answer = await call("PUT", "/out", body)
+        assert (answer.status, answer.code) == (400, code)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from tests.gateway.caller import Caller, unchanged
 
 
@@ -13,25 +11,28 @@ async def test_a_deleted_object_is_gone_and_deleting_again_is_no_error(call: Cal
     assert (await call("GET", "/out/k")).code == "NoSuchKey"
 
 
-@pytest.mark.parametrize("name", ["if-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size"])
-async def test_a_condition_is_refused_rather_than_ignored(call: Caller, name: str) -> None:
+CONDITIONS = ("if-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size")
+
+
+async def test_a_condition_is_refused_rather_than_ignored(call: Caller) -> None:
     await call("PUT", "/out/k", b"x")
-    async with unchanged(call.view):
-        answer = await call("DELETE", "/out/k", headers={name: "1"})
-    assert (answer.status, answer.code) == (501, "NotImplemented")
+    for name in CONDITIONS:
+        async with unchanged(call.view):
+            answer = await call("DELETE", "/out/k", headers={name: "1"})
+        assert (answer.status, answer.code) == (501, "NotImplemented")
 
 
-@pytest.mark.parametrize(
-    ("target", "code"),
-    [
-        ("/in/b", "AccessDenied"),
-        ("/in/missing", "AccessDenied"),
-        ("/other/k", "NoSuchBucket"),
-        ("/out/k?versionId=abc", "NoSuchVersion"),
-        ("/out/k?tagging", "NotImplemented"),
-    ],
+REFUSED = (
+    ("/in/b", "AccessDenied"),
+    ("/in/missing", "AccessDenied"),
+    ("/other/k", "NoSuchBucket"),
+    ("/out/k?versionId=abc", "NoSuchVersion"),
+    ("/out/k?tagging", "NotImplemented"),
 )
-async def test_a_refused_delete_changes_nothing(call: Caller, target: str, code: str) -> None:
+
+
+async def test_a_refused_delete_changes_nothing(call: Caller) -> None:
     await call("PUT", "/out/k", b"x")
-    async with unchanged(call.view):
-        assert (await call("DELETE", target)).code == code
+    for target, code in REFUSED:
+        async with unchanged(call.view):
+            assert (await call("DELETE", target)).code == code

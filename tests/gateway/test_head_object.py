@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from tests.gateway.caller import Caller
 from tests.gateway.conftest import BODY
 
@@ -13,17 +11,17 @@ async def test_head_says_what_get_says_without_the_bytes(call: Caller) -> None:
         assert head.body == b""
 
 
-@pytest.mark.parametrize(
-    ("target", "headers", "status"),
-    [
-        ("/in/missing", {}, 404),
-        ("/other/b", {}, 404),
-        ("/in/b", {"if-match": '"x"'}, 412),
-        ("/in/b", {"if-none-match": "*"}, 304),
-        ("/in/b", {"range": f"bytes={len(BODY)}-"}, 416),
-        ("/in/b?partNumber=0", {}, 400),
-    ],
+REFUSED = (
+    ("/in/missing", {}, 404),
+    ("/other/b", {}, 404),
+    ("/in/b", {"if-match": '"x"'}, 412),
+    ("/in/b", {"if-none-match": "*"}, 304),
+    ("/in/b", {"range": f"bytes={len(BODY)}-"}, 416),
+    ("/in/b?partNumber=0", {}, 400),
 )
-async def test_a_refused_head_has_no_body(call: Caller, target: str, headers: dict[str, str], status: int) -> None:
-    answer = await call("HEAD", target, headers=headers)
-    assert (answer.status, answer.body) == (status, b"")
+
+
+async def test_a_refused_head_has_no_body(call: Caller) -> None:
+    for target, headers, status in REFUSED:
+        answer = await call("HEAD", target, headers=headers)
+        assert (answer.status, answer.body) == (status, b"")

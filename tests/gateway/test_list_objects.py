@@ -44,11 +44,18 @@ async def test_without_a_delimiter_there_is_no_next_marker(filled: Caller) -> No
     assert answer.texts("Contents/Key") + rest.texts("Contents/Key") == list(KEYS)
 
 
-@pytest.mark.parametrize(("marker", "first"), [("bpp", "cquux/thud"), ("zzz", None), ("boo/", "boo/bar")])
-async def test_a_marker_need_not_exist(filled: Caller, marker: str, first: str | None) -> None:
-    answer = await filled("GET", f"/out?marker={marker}")
-    assert answer.texts("Marker") == [marker]
-    assert next(iter(answer.texts("Contents/Key")), None) == first
+MARKERS = (
+    ("bpp", "cquux/thud"),
+    ("zzz", None),
+    ("boo/", "boo/bar"),
+)
+
+
+async def test_a_marker_need_not_exist(filled: Caller) -> None:
+    for marker, first in MARKERS:
+        answer = await filled("GET", f"/out?marker={marker}")
+        assert answer.texts("Marker") == [marker]
+        assert next(iter(answer.texts("Contents/Key")), None) == first
 
 
 async def test_the_prefix_stays_as_it_is_under_url_encoding(filled: Caller) -> None:

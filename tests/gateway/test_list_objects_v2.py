@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,32 +40,30 @@ async def test_an_entry_says_what_head_says(call: Caller) -> None:
     assert entry.findtext("Owner/ID") == "runner"
 
 
-@pytest.mark.parametrize(
-    ("query", "keys", "prefixes"),
-    [
-        ("delimiter=/", ["asdf", "foo"], ["boo/", "cquux/"]),
-        ("delimiter=/&prefix=boo/", ["boo/bar"], ["boo/baz/"]),
-        ("delimiter=/&prefix=boo", [], ["boo/"]),
-        ("delimiter=o", ["asdf", "cquux/bla", "cquux/thud"], ["bo", "fo"]),
-        ("delimiter=oo", ["asdf", "cquux/bla", "cquux/thud"], ["boo", "foo"]),
-        ("delimiter=", sorted(KEYS), []),
-        ("delimiter=%00", sorted(KEYS), []),
-        ("prefix=missing", [], []),
-        ("start-after=boo/bar", ["boo/baz/xyzzy", "cquux/bla", "cquux/thud", "foo"], []),
-        ("start-after=boo/&delimiter=/", ["foo"], ["cquux/"]),
-        ("start-after=bzz", ["cquux/bla", "cquux/thud", "foo"], []),
-        ("start-after=zzz", [], []),
-        ("max-keys=0", [], []),
-    ],
+CHOSEN = (
+    ("delimiter=/", ["asdf", "foo"], ["boo/", "cquux/"]),
+    ("delimiter=/&prefix=boo/", ["boo/bar"], ["boo/baz/"]),
+    ("delimiter=/&prefix=boo", [], ["boo/"]),
+    ("delimiter=o", ["asdf", "cquux/bla", "cquux/thud"], ["bo", "fo"]),
+    ("delimiter=oo", ["asdf", "cquux/bla", "cquux/thud"], ["boo", "foo"]),
+    ("delimiter=", sorted(KEYS), []),
+    ("delimiter=%00", sorted(KEYS), []),
+    ("prefix=missing", [], []),
+    ("start-after=boo/bar", ["boo/baz/xyzzy", "cquux/bla", "cquux/thud", "foo"], []),
+    ("start-after=boo/&delimiter=/", ["foo"], ["cquux/"]),
+    ("start-after=bzz", ["cquux/bla", "cquux/thud", "foo"], []),
+    ("start-after=zzz", [], []),
+    ("max-keys=0", [], []),
 )
-async def test_prefix_delimiter_and_start_choose_what_is_listed(
-    call: Caller, query: str, keys: list[str], prefixes: list[str]
-) -> None:
+
+
+async def test_prefix_delimiter_and_start_choose_what_is_listed(call: Caller) -> None:
     await fill(call, *KEYS)
-    answer = await call("GET", f"/out?list-type=2&{query}")
-    assert listed(answer) == (keys, prefixes)
-    assert answer.texts("KeyCount") == [str(len(keys) + len(prefixes))]
-    assert answer.texts("IsTruncated") == ["false"]
+    for query, keys, prefixes in CHOSEN:
+        answer = await call("GET", f"/out?list-type=2&{query}")
+        assert listed(answer) == (keys, prefixes)
+        assert answer.texts("KeyCount") == [str(len(keys) + len(prefixes))]
+        assert answer.texts("IsTruncated") == ["false"]
 
 
 async def test_parameters_are_echoed_and_an_empty_token_is_none(call: Caller) -> None:
@@ -132,22 +129,22 @@ async def test_url_encoding_covers_keys_prefixes_and_parameters(call: Caller) ->
     assert listed(await call("GET", "/out?list-type=2&encoding-type=url")) == (["%01%0A", "a%20b/%2B%26"], [])
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "max-keys=-1",
-        "max-keys=x",
-        "max-keys=99999999999",
-        "encoding-type=base64",
-        "continuation-token=forged",
-        "continuation-token=%FF",
-        "prefix=%FF",
-        "continuation-token=%C3%A9",
-    ],
+WRONG = (
+    "max-keys=-1",
+    "max-keys=x",
+    "max-keys=99999999999",
+    "encoding-type=base64",
+    "continuation-token=forged",
+    "continuation-token=%FF",
+    "prefix=%FF",
+    "continuation-token=%C3%A9",
 )
-async def test_a_wrong_parameter_is_an_invalid_argument(call: Caller, query: str) -> None:
-    answer = await call("GET", f"/in?list-type=2&{query}")
-    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+async def test_a_wrong_parameter_is_an_invalid_argument(call: Caller) -> None:
+    for query in WRONG:
+        answer = await call("GET", f"/in?list-type=2&{query}")
+        assert (answer.status, answer.code) == (400, "InvalidArgument")
 
 
 async def test_a_missing_bucket_is_not_found(call: Caller) -> None:

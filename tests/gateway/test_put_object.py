@@ -5,7 +5,6 @@ from base64 import b64encode
 from urllib.parse import quote
 from zlib import crc32
 
-import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,32 +60,31 @@ async def test_a_checksum_is_echoed_and_shown_on_demand(call: Caller) -> None:
     assert not expected.keys() & (await call("HEAD", "/out/k")).headers.keys()
 
 
-@pytest.mark.parametrize(
-    ("headers", "code"),
-    [
-        ({"x-amz-checksum-crc32": "AAAAAA=="}, "BadDigest"),
-        ({"x-amz-checksum-crc32": ""}, "BadDigest"),
-        ({"x-amz-checksum-crc32": crc32_of(b"new"), "x-amz-checksum-sha1": "x"}, "InvalidRequest"),
-        ({"x-amz-sdk-checksum-algorithm": "CRC32"}, "InvalidRequest"),
-        ({"content-md5": b64encode(hashlib.md5(b"other").digest()).decode()}, "BadDigest"),
-        ({"content-md5": "short"}, "InvalidDigest"),
-        ({"x-amz-content-sha256": "0" * 64}, "XAmzContentSHA256Mismatch"),
-        ({"x-amz-tagging": "a=b"}, "NotImplemented"),
-        ({"x-amz-server-side-encryption": "AES256"}, "NotImplemented"),
-        ({"x-amz-acl": "everyone"}, "InvalidArgument"),
-        ({"x-amz-meta-a": "x" * 2048}, "MetadataTooLarge"),
-        ({"if-none-match": "*"}, "PreconditionFailed"),
-        ({"if-none-match": '"900150983cd24fb0d6963f7d28e17f72"'}, "PreconditionFailed"),
-        ({"if-match": '"0"'}, "PreconditionFailed"),
-        ({"if-match": ""}, "InvalidArgument"),
-    ],
-    ids=str,
+REFUSED = (
+    ({"x-amz-checksum-crc32": "AAAAAA=="}, "BadDigest"),
+    ({"x-amz-checksum-crc32": ""}, "BadDigest"),
+    ({"x-amz-checksum-crc32": crc32_of(b"new"), "x-amz-checksum-sha1": "x"}, "InvalidRequest"),
+    ({"x-amz-sdk-checksum-algorithm": "CRC32"}, "InvalidRequest"),
+    ({"content-md5": b64encode(hashlib.md5(b"other").digest()).decode()}, "BadDigest"),
+    ({"content-md5": "short"}, "InvalidDigest"),
+    ({"x-amz-content-sha256": "0" * 64}, "XAmzContentSHA256Mismatch"),
+    ({"x-amz-tagging": "a=b"}, "NotImplemented"),
+    ({"x-amz-server-side-encryption": "AES256"}, "NotImplemented"),
+    ({"x-amz-acl": "everyone"}, "InvalidArgument"),
+    ({"x-amz-meta-a": "x" * 2048}, "MetadataTooLarge"),
+    ({"if-none-match": "*"}, "PreconditionFailed"),
+    ({"if-none-match": '"900150983cd24fb0d6963f7d28e17f72"'}, "PreconditionFailed"),
+    ({"if-match": '"0"'}, "PreconditionFailed"),
+    ({"if-match": ""}, "InvalidArgument"),
 )
-async def test_a_refused_put_leaves_the_object_as_it_was(call: Caller, headers: dict[str, str], code: str) -> None:
+
+
+async def test_a_refused_put_leaves_the_object_as_it_was(call: Caller) -> None:
     await call("PUT", "/out/k", b"abc", {"x-amz-meta-a": "1"})
-    async with unchanged(call.view):
-        answer = await call("PUT", "/out/k", b"new", headers)
-    assert answer.code == code
+    for headers, code in REFUSED:
+        async with unchanged(call.view):
+            answer = await call("PUT", "/out/k", b"new", headers)
+        assert (headers, answer.code) == (headers, code)
 
 
 async def test_if_match_asks_for_the_object_that_is_there(call: Caller) -> None:
@@ -134,14 +132,17 @@ async def test_any_key_is_kept_as_it_is_and_listed_in_a_well_formed_document(wor
         assert [len(text) for text in plain.texts("Contents/Key")] == [len(key) for key in sorted(keys, key=str.encode)]
 
 
-@pytest.mark.parametrize("key", ["..", ".", "a//b", "/", "//", "a/", "../in/b", "a/../b", "\\..\\x"])
-async def test_keys_are_opaque_and_never_leave_their_bucket(call: Caller, key: str) -> None:
+OPAQUE = ("..", ".", "a//b", "/", "//", "a/", "../in/b", "a/../b", "\\..\\x")
+
+
+async def test_keys_are_opaque_and_never_leave_their_bucket(call: Caller) -> None:
     inputs = (await snapshot(call.view))[0]
-    await call("PUT", f"/out/{key}", b"x")
-    await call("PUT", f"/out/{quote(key + 'q', safe='')}", b"y")
+    for key in OPAQUE:
+        await call("PUT", f"/out/{key}", b"x")
+        await call("PUT", f"/out/{quote(key + 'q', safe='')}", b"y")
     found = await snapshot(call.view)
     assert found[0] == inputs
-    assert sorted(name for name, _, _, _ in found[1][1]) == sorted([key.encode(), key.encode() + b"q"])
+    assert {name.decode() for name, *_ in found[1][1]} == {*OPAQUE, *(key + "q" for key in OPAQUE)}
 
 
 async def test_a_key_is_at_most_1024_bytes_long(call: Caller) -> None:

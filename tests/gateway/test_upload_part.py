@@ -29,19 +29,33 @@ async def test_a_part_has_a_checksum_by_the_algorithm_of_its_upload(call: Caller
     assert (await call("GET", f"/out/m?uploadId={upload}")).texts("Part/ChecksumCRC32") == [value]
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "10001", "NaN", ""])
-async def test_a_part_number_outside_its_range_stores_nothing(call: Caller, number: str) -> None:
+NO_NUMBERS = ("0", "-1", "10001", "NaN", "")
+
+
+async def test_a_part_number_outside_its_range_stores_nothing(call: Caller) -> None:
     upload = await begin(call)
-    async with unchanged(call.view):
-        answer = await call("PUT", f"/out/m?partNumber={number}&uploadId={upload}", b"x")
-    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    for number in NO_NUMBERS:
+        async with unchanged(call.view):
+            answer = await call("PUT", f"/out/m?partNumber={number}&uploadId={upload}", b"x")
+        assert (answer.status, answer.code) == (400, "InvalidArgument")
 
 
-@pytest.mark.parametrize("upload", ["x", "..", "..%2F..%2Fetc", "0", "%00", "a" * 2000, ""])
-async def test_an_unknown_upload_of_any_shape_is_not_found(call: Caller, upload: str) -> None:
-    async with unchanged(call.view):
-        answer = await call("PUT", f"/out/m?partNumber=1&uploadId={upload}", b"x")
-    assert (answer.status, answer.code) == (404, "NoSuchUpload")
+NO_UPLOADS = (
+    "x",
+    "..",
+    "..%2F..%2Fetc",
+    "0",
+    "%00",
+    "a" * 2000,
+    "",
+)
+
+
+async def test_an_unknown_upload_of_any_shape_is_not_found(call: Caller) -> None:
+    for upload in NO_UPLOADS:
+        async with unchanged(call.view):
+            answer = await call("PUT", f"/out/m?partNumber=1&uploadId={upload}", b"x")
+        assert (answer.status, answer.code) == (404, "NoSuchUpload")
 
 
 async def test_an_upload_belongs_to_its_key(call: Caller) -> None:

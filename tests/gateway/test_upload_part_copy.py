@@ -24,23 +24,23 @@ async def test_a_part_is_the_source_or_a_range_of_it(call: Caller, wanted: str |
     assert (await call("GET", "/out/m")).body == expected
 
 
-@pytest.mark.parametrize(
-    ("wanted", "code"),
-    [
-        ("0-2", "InvalidArgument"),
-        ("bytes=0", "InvalidArgument"),
-        ("bytes=5-2", "InvalidArgument"),
-        ("bytes=0-2,3-5", "InvalidArgument"),
-        ("bytes=-5", "InvalidArgument"),
-        ("bytes=0-999", "InvalidRange"),
-        ("bytes=999-1000", "InvalidRange"),
-    ],
+NO_RANGES = (
+    ("0-2", "InvalidArgument"),
+    ("bytes=0", "InvalidArgument"),
+    ("bytes=5-2", "InvalidArgument"),
+    ("bytes=0-2,3-5", "InvalidArgument"),
+    ("bytes=-5", "InvalidArgument"),
+    ("bytes=0-999", "InvalidRange"),
+    ("bytes=999-1000", "InvalidRange"),
 )
-async def test_another_range_copies_nothing(call: Caller, wanted: str, code: str) -> None:
+
+
+async def test_another_range_copies_nothing(call: Caller) -> None:
     upload = await begin(call)
-    async with unchanged(call.view):
-        answer = await copy(call, upload, x_amz_copy_source_range=wanted)
-    assert (answer.status, answer.code) == (400, code)
+    for wanted, code in NO_RANGES:
+        async with unchanged(call.view):
+            answer = await copy(call, upload, x_amz_copy_source_range=wanted)
+        assert (answer.status, answer.code) == (400, code)
 
 
 async def test_an_unmet_condition_copies_nothing(call: Caller) -> None:
