@@ -80,7 +80,7 @@ async def inspect(options: Options, address: str) -> None:
                 [
                     ("branch", f"{found.repo}@{found.name}"),
                     ("head", found.head or "none yet"),
-                    ("created", tables.moment(found.created, world.now, world.look)),
+                    ("created", tables.exact(found.created, world.now, world.look)),
                 ]
             ),
         )

@@ -20,6 +20,7 @@ from runner.cli.shapes import (
     JobInfo,
     JobInputInfo,
     JobRef,
+    PipelineInfo,
     ProjectInfo,
     RepoInfo,
     RepoRef,
@@ -33,6 +34,7 @@ from runner.model.job import Attempt, Job, JobInput, JobKey
 
 if TYPE_CHECKING:
     from runner.store.check import Report
+    from runner.store.pipelines import Registered
 
 JOB_PREFIX = "JOB_"
 
@@ -197,6 +199,19 @@ def job_info(job: Job) -> JobInfo:
         "inputs": [_input_info(given) for given in job.inputs],
     }
     _set(document, reason=job.reason, started=_time(job.started), finished=_time(job.finished), status=job.status)
+    return document
+
+
+def pipeline_info(pipeline: Registered, last: Job | None = None) -> PipelineInfo:
+    """Describe a pipeline at its newest version, with the state of its last job if it has one."""
+    document: PipelineInfo = {
+        "pipeline": {"project": {"name": pipeline.project}, "name": pipeline.name},
+        "version": pipeline.version,
+        "createdAt": rfc3339(pipeline.created),
+        "digest": pipeline.digest,
+    }
+    if last is not None:
+        document["lastJobState"] = JOB_PREFIX + last.state.value
     return document
 
 

@@ -58,7 +58,7 @@ async def inspect(options: Options, name: str) -> None:
 
     async with opened(options) as world:
         found = await projects.inspect(world.store, name)
-        created = tables.moment(found.created, world.now, world.look)
+        created = tables.exact(found.created, world.now, world.look)
         world.tell(
             documents.project_info(found.name, found.created, found.description),
             tables.pairs([("project", found.name), ("created", created), ("description", found.description)]),

@@ -64,7 +64,7 @@ async def inspect(options: Options, name: str) -> None:
             [
                 ("repo", Text(found.name, style="bold")),
                 ("project", found.project),
-                ("created", tables.moment(found.created, world.now, world.look)),
+                ("created", tables.exact(found.created, world.now, world.look)),
                 ("size", f"{words.size(found.size_bytes)} on master"),
                 ("description", words.visible(found.description)),
             ]

@@ -253,6 +253,17 @@ class CheckInfo(TypedDict):
     notes: list[str]
 
 
+class PipelineInfo(TypedDict):
+    """A pipeline at its newest version; ``details`` is the effective spec, ``digest`` its BLAKE2b in hex."""
+
+    pipeline: PipelineRef
+    version: int
+    createdAt: str
+    digest: str
+    lastJobState: NotRequired[str]
+    details: NotRequired[Any]
+
+
 SCHEMAS: Mapping[str, type] = {
     "job": JobInfo,
     "datum": DatumInfo,
@@ -261,6 +272,7 @@ SCHEMAS: Mapping[str, type] = {
     "repo": RepoInfo,
     "file": FileInfo,
     "project": ProjectInfo,
+    "pipelineInfo": PipelineInfo,
     "check": CheckInfo,
 }
 

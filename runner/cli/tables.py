@@ -94,6 +94,13 @@ def moment(value: datetime | None, now: datetime, look: Look) -> str:
     return words.clock(value, now) if look.is_terminal else words.rfc3339(value)
 
 
+def exact(value: datetime | None, now: datetime, look: Look) -> str:
+    """Show a time of one thing that is inspected: to the second for a person, RFC 3339 in a pipe."""
+    if value is None or not look.is_terminal:
+        return moment(value, now, look)
+    return f"{value.astimezone(now.tzinfo):%Y-%m-%d %H:%M:%S}"
+
+
 def jobs_table(jobs: Sequence[Job], now: datetime, look: Look) -> list[Text]:
     """List jobs, in the given order."""
     columns = (

@@ -10,9 +10,12 @@ import trio
 
 from runner.cli.live import KEPT_LINES, PanelObserver
 from runner.cli.looks import Look
+from runner.cli.options import Options
+from runner.cli.progress import progress_line, progress_text
 from runner.cli.screen import Screen
 from runner.model.job import JobState
 from runner.store import open_store
+from runner.store.files import Counts
 from runner.store.reads import Traffic
 from tests.cli.samples import JOB
 from tests.cli.terminal import Terminal
@@ -158,3 +161,16 @@ def test_without_lines_a_screen_is_left_as_it_was(wire):
     for frame in wire.close():
         terminal.feed(frame)
     assert terminal.lines == []
+
+
+def test_progress_says_how_much_of_how_much_and_how_fast():
+    text = progress_text("putting", Counts(1024, 12 << 20), Counts(5000, 96 << 20), 4.0, LOOK)
+    assert text.plain == "● putting  1,024 of 5,000 objects  12.0 MiB of 96.0 MiB  3.0 MiB/s  4s"
+    narrow = progress_text("putting", Counts(1024, 12 << 20), Counts(5000, 96 << 20), 4.0, replace(LOOK, columns=30))
+    assert narrow.cell_len < 30
+
+
+def test_where_nobody_looks_on_progress_is_silent(capsys):
+    with progress_line("putting", Options()) as progress:
+        progress(Counts(1, 1), Counts(2, 2))
+    assert capsys.readouterr() == ("", "")

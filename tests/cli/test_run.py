@@ -74,8 +74,14 @@ def test_its_story_can_be_told_in_many_ways(runner, spec, tmp_path):
     shown = runner("provenance", "show", "lab_summary@master:/copy.json").out
     assert "read 1 of 3 objects" in shown
     assert "└─ units.json         3 B  whole" in shown
+    assert f"used by\n└─ ✓ lab_summary job {id_}" in runner("provenance", "show", "labresults@master").out
+    assert "  read it" in runner("provenance", "show", "labresults@master:/units.json").out
+    assert "  did not read it" in runner("provenance", "show", "labresults@master:/2026/ward-03/hba1c.csv").out
     record = runner("provenance", "show", f"lab_summary@{id_}", "-o", "json").document
     assert record["job"]["id"] == id_
+    assert runner("pipeline", "list", "-o", "json").document[0]["lastJobState"] == "JOB_SUCCESS"
+    assert runner("pipeline", "inspect", "lab_summary", "-o", "json").document["details"]["datumTries"] == 1
+    assert '"datumTries": 1' in runner("pipeline", "inspect", "lab_summary").out
     assert runner("store", "check").status == 0
     assert runner("store", "check", "-o", "json").document["sound"] is True
 
