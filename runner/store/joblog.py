@@ -16,7 +16,6 @@ from runner.store.store import Store
 
 CHUNK_BYTES = 64 * 1024
 CHUNK_SECONDS = 0.2
-_HELD_MAX_BYTES = 4 * CHUNK_BYTES
 
 Line = Mapping[str, Any]
 
@@ -48,7 +47,7 @@ class JobLog:
         """Add one line, without secrets; waits while the disk is slower than the lines come."""
         text = json.dumps(line, separators=(",", ":")).encode() + b"\n"
         async with self._changed:
-            while self._held > _HELD_MAX_BYTES:
+            while self._held >= CHUNK_BYTES:
                 await self._changed.wait()
             self._lines.append(text)
             self._held += len(text)

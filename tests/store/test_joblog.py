@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from runner.model.ids import new_commit_id
+from runner.model.job import JobKey
+from runner.store import joblog
+from runner.store.joblog import JobLog, count_lines, read
+from runner.store.jobs import NoSuchJob
+from tests.store.world import open_session
+
+
+@pytest.fixture
+async def key(store):
+    async with await open_session(store) as session:
+        yield session.key
+
+
+async def write(store, key, lines) -> None:
+    log = JobLog(store, key)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(log.run)
+        for line in lines:
+            await log.append(line)
+        await log.aclose()
+
+
+def chunks(store) -> int:
+    return store.catalog.db.execute("SELECT count(*) FROM log_chunk").fetchone()[0]
+
+
+async def test_lines_come_back_in_order_with_their_numbers(store, key):
+    lines = [{"message": f"line {number}", "odd": "ä\n\ud800\x00"} for number in range(10)]
+    await write(store, key, lines)
+    assert await read(store, key) == list(enumerate(lines, 1))
+    assert await read(store, key, after_line=4, limit=3) == list(enumerate(lines, 1))[4:7]
+    assert await read(store, key, after_line=10) == []
+    assert await count_lines(store, key) == 10
+
+
+async def test_a_second_writer_goes_on_after_the_first(store, key):
+    await write(store, key, [{"n": 1}])
+    await write(store, key, [{"n": 2}])
+    assert await read(store, key) == [(1, {"n": 1}), (2, {"n": 2})]
+
+
+async def test_a_lone_line_is_written_soon_and_many_are_written_together(store, key):
+    log = JobLog(store, key)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(log.run)
+        await log.append({"n": 0})
+        with trio.fail_after(5):
+            while not await count_lines(store, key):  # noqa: ASYNC110  # the promise is a time
+                await trio.sleep(joblog.CHUNK_SECONDS / 4)  # the promise is a time
+        for number in range(500):
+            await log.append({"n": number})
+        await log.aclose()
+    assert await count_lines(store, key) == 501
+    assert chunks(store) <= 3
+
+
+async def test_a_window_of_a_long_log_reads_only_the_chunks_it_lies_in(store, key):
+    line = {"message": "x" * 1000}
+    await write(store, key, [line] * 1000)
+    total = chunks(store)
+    assert total >= 10
+    read_rows = []
+    store.catalog.db.set_trace_callback(read_rows.append)
+    assert len(await read(store, key, after_line=700, limit=10)) == 10
+    store.catalog.db.set_trace_callback(None)
+    assert len([text for text in read_rows if "log_chunk.text" in text]) <= 2
+
+
+async def test_an_unknown_job_has_no_log(store):
+    with pytest.raises(NoSuchJob):
+        JobLog(store, JobKey("default", "double", new_commit_id()))
