@@ -21,7 +21,7 @@ from pathlib import Path
 
 from runner.store.blobs import BlobDamaged, BlobMissing, Frame, Payload, Place
 from runner.store.blobs.frames import FRAME_HEAD_BYTES, PACK_HEAD, parse_frame_head
-from runner.store.blobs.packs import PACK_MAX_BYTES, PackWriter, pack_path
+from runner.store.blobs.packs import PACK_MAX_BYTES, PackWriter, pack_name
 from runner.store.blobs.system import OS, System, refusals, sync_folder, write_all
 
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux only
@@ -99,17 +99,18 @@ class LocalBlobs:
     def delete(self, place: Place) -> None:
         """As `Blobs.delete`."""
         with refusals(self._folder):
-            self._path(place).unlink(missing_ok=True)
+            Path(self._path(place)).unlink(missing_ok=True)
 
     def close(self) -> None:
         """As `Blobs.close`."""
         self._writer.close()
 
-    def _path(self, place: Place) -> Path:
+    def _path(self, place: Place) -> str:
+        """Return the path as text: each read needs it, and a `Path` costs as much as the read."""
         if place.pack is not None:
-            return pack_path(self._folder / "packs", place.pack)
+            return f"{self._folder}/packs/{pack_name(place.pack)}"
         assert place.name is not None  # noqa: S101  # the other half of a place
-        return self._folder / "files" / place.name[:2] / place.name
+        return f"{self._folder}/files/{place.name[:2]}/{place.name}"
 
 
 class LocalDraft:
@@ -169,7 +170,7 @@ class LocalDraft:
 class LocalOpened:
     """A file descriptor of a pack or of a file of its own."""
 
-    def __init__(self, fd: int, place: Place, path: Path, system: System) -> None:
+    def __init__(self, fd: int, place: Place, path: str, system: System) -> None:
         self._fd: int | None = fd
         self._offset = place.offset
         self._path = path

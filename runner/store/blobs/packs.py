@@ -18,9 +18,9 @@ PACK_MAX_BYTES = 64 * 1024 * 1024
 _RANDOM_BITS = 20
 
 
-def pack_path(folder: Path, pack: int) -> Path:
-    """Return the file of *pack*."""
-    return folder / f"{pack:016x}.pack"
+def pack_name(pack: int) -> str:
+    """Return the name of the file of *pack*."""
+    return f"{pack:016x}.pack"
 
 
 class PackWriter:
@@ -69,7 +69,7 @@ class PackWriter:
             self.close()
         if self._fd is None:
             self._pack = _new_pack_id()
-            path = pack_path(self._folder, self._pack)
+            path = self._folder / pack_name(self._pack)
             self._fd = self._system.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
             self._end = len(PACK_HEAD)
             fcntl.flock(self._fd, fcntl.LOCK_EX)

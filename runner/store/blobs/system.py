@@ -17,7 +17,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class System(Protocol):
     """The calls that touch the disk, as `os` has them. Tests hand in one that fails."""
 
-    def open(self, path: Path, flags: int, mode: int) -> int:
+    def open(self, path: Path | str, flags: int, mode: int) -> int:
         """As `os.open`."""
 
     def writev(self, fd: int, buffers: Sequence[bytes | memoryview], /) -> int:
@@ -43,7 +43,7 @@ OS = cast("System", os)  # its real signatures are wider
 
 
 @contextmanager
-def refusals(folder: Path) -> Iterator[None]:
+def refusals(folder: Path | str) -> Iterator[None]:
     """Turn an `OSError` of the block into one of the store's own errors, naming *folder*.
 
     Raises:

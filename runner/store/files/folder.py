@@ -97,10 +97,10 @@ class TargetFolder:
     @contextmanager
     def told(self, name: bytes) -> Iterator[None]:
         """Turn an `OSError` of the block, about the path *name*, into the errors of this module."""
-        where = self.path / os.fsdecode(name) if name else self.path
         try:
             yield
         except OSError as exc:
+            where = self.path / os.fsdecode(name) if name else self.path
             if exc.errno in _IN_THE_WAY:
                 what = "a file, a folder or a symbolic link is in the way"
                 raise InTheWay(f"{where} cannot be written: {what}", hint="choose an empty folder") from exc
