@@ -6,6 +6,8 @@ import signal
 
 import trio
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Stop:
     """A wish that something ends.
@@ -34,8 +36,14 @@ class Stop:
 
 
 async def watch_signals(stop: Stop, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    """Turn SIGINT and SIGTERM into wishes until cancelled; ready when the usual handlers are replaced."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    """Turn SIGINT and SIGTERM into wishes until cancelled; ready when the usual handlers are replaced.
+
+    Afterwards both are ignored: the process then only tells what was decided, and one that died of a signal while it
+    says that all went well would deny it.
+    """
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # what the receiver puts back at its end
+    with trio.open_signal_receiver(*_SIGNALS) as signals:
         task_status.started()
         async for number in signals:
             stop.ask(f"stopped by {signal.Signals(number).name}", number)

@@ -52,7 +52,7 @@ def how_it_ended(exit_: ProcessExit) -> str:
     if exit_.signal is None:
         return str(exit_)
     try:
-        return f"was killed by {signal.Signals(exit_.signal).name}"
+        return f"{exit_} ({signal.Signals(exit_.signal).name})"
     except ValueError:  # a real-time signal has no name
         return str(exit_)
 
