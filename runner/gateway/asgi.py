@@ -6,6 +6,7 @@ way. Each request gets one reply and one `Access`, or its connection ends.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -130,7 +131,7 @@ class Gateway:
         self._options.on_request(access)
         is_write = access.operation in _EVENTS and access.status < _ERRORS_FROM
         _log.log(
-            20 if is_write else 10,
+            logging.INFO if is_write else logging.DEBUG,
             _EVENTS[access.operation] if is_write else "request.answered",
             operation=access.operation,
             bucket=access.bucket,

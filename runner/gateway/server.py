@@ -16,6 +16,7 @@ from runner.gateway.asgi import Gateway
 from runner.gateway.connection import Connection
 from runner.gateway.messages import App
 from runner.gateway.options import GatewayOptions
+from runner.host.allocator import keep_large_blocks
 from runner.model.errors import Invalid
 from runner.store.view import View
 
@@ -46,6 +47,7 @@ async def serve(
     Cancellation: no connection is accepted any more, idle ones are closed; requests under way have
     ``options.drain_seconds`` to end, then they are cancelled.
     """
+    keep_large_blocks()
     listener = _listen(options.bind)
     endpoint = options.advertise or _url(listener)
     if options.token is None and not _is_loopback(listener):
