@@ -16,7 +16,8 @@ from runner.model.errors import Invalid, NotFound
 from runner.model.ids import CommitId
 from runner.model.job import Attempt, Job, JobInput, JobState
 from runner.model.provenance import Observed, ReadKind
-from runner.store import Store, branches, commits, jobs, pipelines
+from runner.store import Store, branches, commits, files, jobs, pipelines
+from runner.store.view import NoSuchKey
 
 _PAGE = 1000
 _USUAL_RUNS = 20
@@ -96,7 +97,27 @@ async def story_of(store: Store, job: Job) -> Story:
         head=await _head(store, job),
         last_success=earlier[0].key.id if earlier else None,
     )
-    return await _with_reads(store, story)
+    story = await _with_reads(store, story)
+    return replace(story, news=await _news(store, story, earlier[0])) if earlier else story
+
+
+async def _news(store: Store, story: Story, earlier: Job) -> str:
+    """Compare the object that was read last with what an earlier job was given under the same name."""
+    if story.last_read is None:
+        return ""
+    name, key = story.last_read
+    found = []
+    for job in (earlier, story.job):
+        given = next((each for each in job.inputs if each.name == name), None)
+        commit = await commit_of(store, given) if given else None
+        if commit is None:
+            return ""
+        try:
+            found.append((await files.bucket_of(store, commit).head(key)).digest)
+        except NoSuchKey:
+            found.append(b"")
+    before, now = found
+    return "" if before == now else "changed" if before else "new"
 
 
 def command_of(spec: Mapping[str, Any]) -> str:

@@ -60,6 +60,7 @@ class Story:
         head: Of the output branch, now.
         last_success: The newest earlier job of the pipeline that succeeded.
         last_read: The input and key read last.
+        news: What became of that object since *last_success*: ``new``, ``changed``; empty: nothing, or not known.
         copied_to: Folder into which the output was exported.
     """
 
@@ -76,6 +77,7 @@ class Story:
     head: CommitId | None = None
     last_success: CommitId | None = None
     last_read: tuple[str, bytes] | None = None
+    news: str = ""
     copied_to: str = ""
 
     @property

@@ -65,7 +65,8 @@ def _bad(story: Story, look: Look) -> Iterator[Text]:
         yield _row("at", Text("no object was read"), Text(), look)
     else:
         bucket, key = story.last_read
-        yield _row("at", Text(f"{bucket}/{words.key(key)}"), Text("last object read", style="dim"), look)
+        aside = "last object read" + (f"; {story.news} since the last success" if story.news else "")
+        yield _row("at", Text(f"{bucket}/{words.key(key)}"), Text(aside, style="dim"), look)
     yield _kept(story, look)
     yield _line("next", next_command(story))
 

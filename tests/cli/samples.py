@@ -79,6 +79,7 @@ FAILED = replace(
     quarantined=replace(COMMIT, state=CommitState.QUARANTINED, objects=301, size_bytes=33_354_342),
     head=HEAD,
     last_read=("labresults", b"2026/11/21/ward-07/hba1c.csv"),
+    news="new",
 )
 STOPPED = replace(FAILED, job=replace(FAILED.job, state=JobState.KILLED, status=143, reason="the runner got SIGTERM"))
 LOST = replace(FAILED, job=replace(STOPPED.job, status=3, reason="branch lab_summary@master was deleted"))

@@ -7,9 +7,11 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 
 import pytest
 
+from runner.cli.app import execute
 from runner.model.ids import is_commit_id
 from tests.cli.terminal import Terminal
 
@@ -151,61 +153,90 @@ def test_one_word_that_names_several_jobs_lists_them(runner):
     assert "there is no job deadbeef" in said.err
 
 
-class OnTerminal:
-    """A command whose three streams are a terminal."""
+class Pty:
+    """A terminal of so many columns, and what is seen on it."""
 
-    def __init__(self, tmp_path, columns, *argv):
-        self.terminal = Terminal(columns)
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        environ = {name: value for name, value in os.environ.items() if name not in {"CI", "NO_COLOR", "COLUMNS"}}
-        environ |= {"RUNNER_STORE": str(tmp_path / "store"), "TERM": "xterm-256color"}
-        command = [sys.executable, "-m", "runner", *argv]
-        self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, env=environ, start_new_session=True
-        )
-        os.close(slave)
+    def __init__(self, columns):
+        self.seen = Terminal(columns)
+        self._master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
 
-    def read_until(self, text):
-        while text not in self.terminal.raw and self._read():
-            pass
-        assert text in self.terminal.raw
-
-    def finish(self):
-        while self._read():
-            pass
-        os.close(self._master)
-        return self.process.wait(30)
-
-    def _read(self):
+    def read(self):
+        """Take what was written; False: all writers are gone."""
         try:
             data = os.read(self._master, 1 << 16)
-        except OSError:  # Linux: the other side is closed
+        except OSError:  # that is how Linux says it
             return False
-        self.terminal.feed(data.replace(b"\r\n", b"\n"))
+        self.seen.feed(data.replace(b"\r\n", b"\n"))
         return bool(data)
+
+    def read_all(self):
+        while self.read():
+            pass
+        os.close(self._master)
+
+
+@pytest.fixture
+def on_terminal(runner, monkeypatch):
+    """Run a command in this process with both streams on a terminal; return its status and the terminal."""
+
+    def run(columns, *argv):
+        shown = Pty(columns)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        reader = threading.Thread(target=shown.read_all)
+        reader.start()
+        with os.fdopen(shown.slave, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", stream)
+            patch.setattr("sys.stderr", stream)
+            status = execute(argv)
+        reader.join()
+        return status, shown.seen
+
+    return run
 
 
 @pytest.mark.parametrize("columns", [100, 60])
-def test_on_a_terminal_a_run_ends_with_user_lines_and_five_lines(runner, spec, tmp_path, columns):
-    shown = OnTerminal(tmp_path, columns, "run", spec(f"{PUT}\nsleep 0.5"))
-    assert shown.finish() == 0
-    lines = shown.terminal.lines
+def test_on_a_terminal_a_run_ends_with_user_lines_and_five_lines(on_terminal, spec, columns):
+    status, seen = on_terminal(columns, "run", spec(f"{PUT}\nsleep 0.5"))
+    assert status == 0
+    lines = seen.lines
     assert set(lines[:-5]) == {"  copied", "e careful"}
     assert lines[-5].startswith("✓ succeeded  lab_summary ")
     assert [line.split()[0] for line in lines[-4:]] == ["out", "read", "unread", "next"]
     assert lines[-1] == "  next   runner provenance show lab_summary@master"
-    assert "● running" in shown.terminal.raw
+    assert "● running" in seen.raw
     assert max(map(len, lines)) <= columns
-    assert "\x1b[?1049h" not in shown.terminal.raw  # never the alternate screen
+    assert "\x1b[?1049h" not in seen.raw  # never the alternate screen
+
+
+def test_a_failure_names_the_object_that_was_new(runner, on_terminal, spec, labresults):
+    assert runner("run", spec(PUT)).status == 0
+    (labresults / "units.json").write_text("broken")
+    status, seen = on_terminal(100, "run", spec(f"{PUT}\nexit 1"), "--input", f"labresults={labresults}")
+    assert status == 1
+    lines = seen.lines[-5:]
+    assert lines[0].startswith("✗ failed  lab_summary")
+    assert lines[1].startswith("  why    sh exited 1 on try 1 of 1: careful")
+    assert lines[2] == "  at     labresults/units.json  last object read; changed since the last success"
+    assert "1 object quarantined, 6 B" in lines[3]
+    assert lines[4].startswith("  next   runner job logs lab_summary@")
 
 
 def test_ctrl_c_stops_the_job_and_says_so(runner, spec, tmp_path):
-    shown = OnTerminal(tmp_path, 100, "run", spec("echo begun; sleep 60"))
-    shown.read_until("begun")
-    shown.process.send_signal(signal.SIGINT)
-    assert shown.finish() == 130
-    lines = shown.terminal.lines
+    shown = Pty(100)
+    environ = {name: value for name, value in os.environ.items() if name not in {"CI", "NO_COLOR"}}
+    environ |= {"RUNNER_STORE": str(tmp_path / "store"), "TERM": "xterm-256color"}
+    command = [sys.executable, "-m", "runner", "run", spec("echo begun; sleep 60")]
+    streams = {"stdin": shown.slave, "stdout": shown.slave, "stderr": shown.slave}
+    with subprocess.Popen(command, env=environ, start_new_session=True, **streams) as process:
+        os.close(shown.slave)
+        while "begun" not in shown.seen.raw:
+            assert shown.read()
+        process.send_signal(signal.SIGINT)
+        shown.read_all()
+    assert process.returncode == 130
+    lines = shown.seen.lines
     assert lines[-5].startswith("■ stopped  lab_summary ")
     assert [line.split()[0] for line in lines[-4:]] == ["why", "at", "kept", "next"]
     assert "lab_summary@master has no commit yet" in lines[-2]

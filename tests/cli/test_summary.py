@@ -41,7 +41,7 @@ def test_a_failure_names_command_cause_place_and_what_was_kept():
     assert told(FAILED) == (
         "✗ failed  lab_summary 7c1e4b0a9d2f4c6e8b3a5f7091d2c3e4                                  after 1m 03s\n"
         "  why    python3 /app/summarise.py exited 1 on try 3 of 3: KeyError: 'ward_code'\n"
-        "  at     labresults/2026/11/21/ward-07/hba1c.csv  last object read\n"
+        "  at     labresults/2026/11/21/ward-07/hba1c.csv  last object read; new since the last success\n"
         "  kept   lab_summary@master stays at 9ad2e7f0  301 objects quarantined, 31.8 MiB\n"
         "  next   runner job logs lab_summary@7c1e4b0a\n"
     )
