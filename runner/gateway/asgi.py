@@ -6,7 +6,6 @@ way. Each request gets one reply and one `Access`, or its connection ends.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -130,8 +129,7 @@ class Gateway:
         access = exchange.access(code, seconds)
         self._options.on_request(access)
         is_write = access.operation in _EVENTS and access.status < _ERRORS_FROM
-        _log.log(
-            logging.INFO if is_write else logging.DEBUG,
+        _log.debug(
             _EVENTS[access.operation] if is_write else "request.answered",
             operation=access.operation,
             bucket=access.bucket,
