@@ -8,6 +8,7 @@ The classes are those of hypercorn 0.18, which has no public face for any of thi
 - A body that nobody reads holds nothing up: once its request is answered, what still comes is dropped.
 - A client that takes nothing for the idle time is given up; hypercorn waits for it shielded, for ever.
 - Sending to a client that has gone raises, so that no object is read for it.
+- A reply that is small goes out in one piece.
 - An error in one connection ends that connection and not the server.
 """
 
@@ -30,13 +31,16 @@ from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
+from hypercorn.typing import ConnectionState, H11SendableEvent
 from hypercorn.utils import parse_socket_addr
 
 from runner.gateway.messages import App, Message, Receive, Scope, Send
 
 RECEIVE_BYTES = 1024 * 1024
 """Asked for at once: at 64 KiB receiving takes three times the work; see `runner.host.allocator`."""
+
+JOINED_BYTES = 64 * 1024
+"""Up to here copying a body behind its head costs less than sending the two apart."""
 
 QUEUE_LENGTH = 1
 """Pieces of a body that wait for the operation, each of what was received at once."""
@@ -107,6 +111,7 @@ class _Http11(H11Protocol):
         self.connection: h11.Connection = _Parser(h11.SERVER, config.h11_max_incomplete_size)
         self.is_gone = False
         self._app = app
+        self._head = b""  # of a reply, until its first bytes follow
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send what the stream of a request says."""
@@ -125,6 +130,24 @@ class _Http11(H11Protocol):
         headers = [(b"content-length", b"0"), (b"connection", b"close"), *self.config.response_headers("h11")]
         await self._send_h11_event(h11.Response(headers=headers, status_code=status_code, reason=_reason(status_code)))
         await self._send_h11_event(h11.EndOfMessage())
+
+    async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        """Send what h11 makes of *event*: the head of a reply together with a small body, nothing for nothing."""
+        try:
+            data = self.connection.send(event)
+        except h11.LocalProtocolError:
+            if self.connection.their_state is h11.ERROR:
+                return  # the client broke off in its own request
+            raise
+        if isinstance(event, h11.Response):
+            self._head = data
+            return
+        head, self._head = self._head, b""
+        if head and len(data) > JOINED_BYTES:
+            await self.send(RawData(head))
+            head = b""
+        if head or data:
+            await self.send(RawData(head + data))
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Upgrade to nothing."""

@@ -295,4 +295,4 @@ async def test_a_write_is_logged_as_what_was_done(gateway):
             await raw.ask(PUT + "Content-Length: 4\n", b"body")
         await gateway.access("PutObject")
     (line,) = [log for log in logs if log["event"] == "object.put"]
-    assert (line["log_level"], line["key"], line["received_bytes"]) == ("info", "key", 4)
+    assert (line["log_level"], line["key"], line["received_bytes"]) == ("debug", "key", 4)
