@@ -70,7 +70,7 @@ def entry_of(row: Row, parts: tuple[Part, ...] = ()) -> Entry:
         decode_attributes(meta),
         decode_checksum(checksum),
         parts,
-        content=Content(EntryKind(kind), content),
+        content=Content(_KINDS[kind], content),
     )
 
 
@@ -113,3 +113,4 @@ def decode_checksum(text: str | None) -> Checksum | None:
 
 
 _NO_ATTRIBUTES = Attributes()
+_KINDS = tuple(EntryKind)

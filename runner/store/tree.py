@@ -25,6 +25,8 @@ SEEKS_PER_TURN = 200
 """After so many look-ups the loop is handed back; one costs some 6 us."""
 STEPS_PER_PAGE = 20_000
 """A page ends, shorter than asked for, after so many rows: also among nothing but tombstones."""
+_ROWS_PER_SEEK = 4
+"""Walking over so many rows costs as much as a look-up."""
 _FETCH_MAX = 256
 _WALK_STEPS = 256
 
@@ -72,29 +74,30 @@ class Merge:
 
     def __init__(self, db: sqlite3.Connection, layers: ReadSet, start: bytes, end: bytes | None) -> None:
         self._heap: list[tuple[bytes, int, _Cursor]] = []
+        self._passed: bytes | None = None
         self.seeks = 0
         for rank, layer in enumerate(layers):
             self._place(_Cursor(db, layer, end), rank, start)
 
     def jump(self, start: bytes) -> None:
-        """Go on at the first key that is not below *start*."""
+        """Go on at the first key that is not below *start*, which lies beyond the last key that was returned."""
+        self._passed = None
         while self._heap and self._heap[0][0] < start:
             _, rank, cursor = heapq.heappop(self._heap)
             self._place(cursor, rank, start)
 
     def step(self) -> Row | None:
-        """Return the newest row of the next key, tombstones too, and go past that key; None: the end."""
-        if not self._heap:
-            return None
-        key, rank, cursor = self._heap[0]
-        row = cursor.row
-        while self._heap and self._heap[0][0] == key:
+        """Return the newest row of the next key, tombstones too; None: the end."""
+        while self._heap and self._heap[0][0] == self._passed:  # only now, since a jump may have come instead
             _, rank, cursor = self._heap[0]
             if cursor.advance():
                 heapq.heapreplace(self._heap, (cursor.row.key, rank, cursor))
             else:
                 heapq.heappop(self._heap)
-        return row
+        if not self._heap:
+            return None
+        self._passed, _, cursor = self._heap[0]
+        return cursor.row
 
     def _place(self, cursor: _Cursor, rank: int, start: bytes) -> None:
         self.seeks += 1
@@ -157,8 +160,8 @@ async def list_page(
     turn = steps = 0
     while (row := merge.step()) is not None:
         steps += 1
-        if merge.seeks - turn > SEEKS_PER_TURN:
-            turn = merge.seeks
+        if (effort := merge.seeks + steps // _ROWS_PER_SEEK) - turn > SEEKS_PER_TURN:
+            turn = effort
             await trio.lowlevel.checkpoint()
         rolled = common_prefix(row.key, prefix, delimiter)
         if row.kind != EntryKind.TOMBSTONE:
