@@ -15,6 +15,7 @@ from runner.model.errors import Conflict, Corrupt, Invalid, NotFound, RunnerErro
 
 USAGE = 2
 BUG = 70
+SIGNAL = 128
 INTERRUPTED = 130
 TERMINATION_LOG = Path("/dev/termination-log")
 _LAST_WORDS_BYTES = 4096
@@ -88,7 +89,7 @@ def say(verdict: Verdict) -> None:
     from runner.cli.looks import FAILED, STOPPED, look_at
 
     look = look_at(sys.stderr)
-    sign = STOPPED if verdict.status > 128 else FAILED  # noqa: PLR2004 -- statuses above it are signals
+    sign = STOPPED if verdict.status > SIGNAL else FAILED
     mark = look.pick(sign.glyph, sign.ascii)
     red, dim, plain = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if look.colour else ("", "", "")
     lines = [f"{red if sign is FAILED else dim}{mark}{plain} {visible(verdict.sentence)}"]

@@ -119,7 +119,7 @@ async def _run(options: Options, settings: Settings, request: RunRequest) -> int
     from runner.cli.looks import look_at
     from runner.cli.observers import observer_for
     from runner.model.errors import Conflict, Unavailable
-    from runner.supervisor.run import ExportFailed
+    from runner.supervisor.run import ExportFailed, Stopped
     from runner.supervisor.run import run as run_once
 
     log_stream = sys.stdout if settings.log_stream == "stdout" else sys.stderr
@@ -139,6 +139,12 @@ async def _run(options: Options, settings: Settings, request: RunRequest) -> int
                 ),
                 outcome.status,
             )
+    except Stopped as stopped:
+        from runner.cli.report import SIGNAL, Verdict, say
+
+        verdict = Verdict(SIGNAL + stopped.signal, f"{stopped}, before there was a job; nothing ran")
+        say(verdict)
+        return verdict.status
     except ExportFailed:
         raise  # the commit stands: its own sentence says what is left to do
     except (Conflict, Unavailable) as error:

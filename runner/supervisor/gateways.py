@@ -7,11 +7,11 @@ import string
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-
-import trio
+from functools import partial
 
 from runner.gateway.options import Access, GatewayOptions
 from runner.gateway.server import serve
+from runner.host.beside import beside
 from runner.host.settings import GatewaySettings
 from runner.store.view import View
 
@@ -50,13 +50,5 @@ async def gateway(view: View, token: str | None, *, options: GatewayOptions) -> 
         CannotListen: (Invalid)
         Whatever the block raises, as it is.
     """
-    error: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        endpoint = await nursery.start(serve, view, replace(options, token=token))
-        try:
-            yield endpoint
-        except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
-            error = exc
-        nursery.cancel_scope.cancel()
-    if error is not None:
-        raise error
+    async with beside(partial(serve, view, replace(options, token=token))) as endpoint:
+        yield endpoint

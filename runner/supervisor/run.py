@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from runner.gateway.options import Access
+from runner.host.beside import beside
 from runner.host.log import Log, Record
 from runner.host.process import NO_ISOLATION, find_isolation
 from runner.host.redact import Redactor
@@ -39,6 +40,14 @@ _log = structlog.get_logger()
 
 class ExportFailed(Unavailable):
     """The job succeeded and its commit stands, but it could not be written out."""
+
+
+class Stopped(Exception):  # no error: somebody asked for it
+    """A signal came while inputs were imported, before there was a job; *signal* is its number."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.reason)
+        self.signal = stop.signal or 0
 
 
 class Observer(Protocol):
@@ -116,6 +125,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
 
     Raises:
         Invalid: Something is wrong with the spec, the inputs or this machine; nothing ran.
+        Stopped: By a signal, before there was a job; folders that were imported by then stay in the store.
         ExportFailed: (Unavailable) the commit stands.
         RunnerError: The store failed; nothing was published.
     """
@@ -125,10 +135,14 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
     async with (
         _open_store(settings) as store,
         open_scratch(store.folder / "scratch") as scratch,
-        _listening_to_signals(stop),
+        beside(partial(watch_signals, stop)),
     ):
         ready = prepare(request.pipeline, await _host(settings, request, scratch))
-        pinned = await inputs.pin(store, request.pipeline, request.sources, imported=_say_imported)
+        with trio.CancelScope() as scope:
+            async with beside(partial(_cancel_when_asked, stop, scope)):
+                pinned = await inputs.pin(store, request.pipeline, request.sources, imported=_say_imported)
+        if scope.cancelled_caught:
+            raise Stopped(stop)
         version = await pipelines.register(store, request.pipeline)
         async with await open_job(store, request.pipeline, version=version, inputs=pinned) as session:
             await observer.opened(store, session.job, session.traffic, tries=request.pipeline.datum_tries)
@@ -136,7 +150,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
             outcome = await run_job(session, ready, serve, log, JobLog(store, session.key), stop=stop)
         exported = None
         if outcome.commit is not None and request.output is not None:
-            await _export(store, outcome.commit, request.output)
+            await _export(store, outcome.commit, request.output, stop)
             exported = request.output
         yield RunResult(store, outcome, requests, exported)
 
@@ -161,21 +175,6 @@ async def _host(settings: Settings, request: RunRequest, scratch: Path) -> JobHo
     )
 
 
-@asynccontextmanager
-async def _listening_to_signals(stop: Stop) -> AsyncIterator[None]:
-    """Turn SIGINT and SIGTERM into wishes for as long as the block runs."""
-    error: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        await nursery.start(watch_signals, stop)
-        try:
-            yield
-        except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
-            error = exc
-        nursery.cancel_scope.cancel()
-    if error is not None:
-        raise error
-
-
 def _say_imported(name: str, commit: Commit, is_new: bool) -> None:  # noqa: FBT001  # a callback's fixed shape
     _log.info(
         "input.imported" if is_new else "input.unchanged",
@@ -184,11 +183,28 @@ def _say_imported(name: str, commit: Commit, is_new: bool) -> None:  # noqa: FBT
     )
 
 
-async def _export(store: Store, commit: Commit, folder: Path) -> None:
+async def _export(store: Store, commit: Commit, folder: Path, stop: Stop) -> None:
+    """Write a commit out; whatever goes wrong with that, the commit stands."""
+    hint = ""
     try:
-        await files.export_folder(store, commit, folder)
+        with trio.CancelScope() as scope:
+            async with beside(partial(_cancel_when_asked, stop, scope)):
+                await files.export_folder(store, commit, folder)
+        if not scope.cancelled_caught:
+            return
+        problem = stop.reason
     except RunnerError as exc:
-        raise ExportFailed(
-            f"{commit.repo}@{commit.id} is committed, but it could not be written to {folder}: {exc.message}",
-            hint=f"{exc.hint}; then: runner file get -r {commit.repo}@{commit.id} {folder}".lstrip("; "),
-        ) from exc
+        problem, hint = exc.message, f"{exc.hint}; then: " if exc.hint else ""
+    place = f"{commit.repo}@{commit.id}"
+    raise ExportFailed(
+        f"{place} is committed, but not written to {folder}: {problem}",
+        hint=f"{hint}runner file get -r {place} {folder}",
+    )
+
+
+async def _cancel_when_asked(
+    stop: Stop, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    task_status.started()
+    await stop.asked.wait()
+    scope.cancel()
