@@ -84,6 +84,7 @@ class Change:
             return self.head, False
         commit = await self._store.writer.write(lambda tx: self._publish(tx, content, started_us, description))
         self._is_committed = True
+        self._store.merges.notice()
         return commit, True
 
     async def abandon(self) -> None:

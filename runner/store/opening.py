@@ -17,6 +17,7 @@ from runner.store import settle
 from runner.store.blobs.local import LocalBlobs
 from runner.store.catalog import schema
 from runner.store.catalog.engine import CATALOG_NAME, LOCKS_FOLDER, Catalog, WriteConnection
+from runner.store.merges import Merges
 from runner.store.objects import Objects
 from runner.store.store import Store, StoreSettings
 from runner.store.writer import Writer
@@ -69,15 +70,21 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
         blobs = LocalBlobs(folder / "blobs")
         parts.callback(blobs.close)
         writer = Writer(connection, blobs)
-        store = Store(folder, settings, catalog, writer, blobs, Objects(catalog, writer, blobs))
-        async with trio.open_nursery() as nursery:
-            await nursery.start(writer.run)
+        objects, merges = Objects(catalog, writer, blobs), Merges(folder, catalog, writer)
+        store = Store(folder, settings, catalog, writer, blobs, objects, merges)
+        async with trio.open_nursery() as writing:
+            await writing.start(writer.run)
             try:
-                await settle.settle(store)
-                yield store
-            except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
-                error = exc
-            writer.close()
+                async with trio.open_nursery() as merging:
+                    merging.start_soon(merges.run)
+                    try:
+                        await settle.settle(store)
+                        yield store
+                    except BaseException as exc:  # noqa: BLE001  # raised below, out of the nurseries' groups
+                        error = exc
+                    merging.cancel_scope.cancel()
+            finally:
+                writer.close()
     if error is not None:
         raise error
 

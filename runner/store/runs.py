@@ -1,6 +1,7 @@
 """Runs: merged layers, so that a read of a long history merges few of them.
 
-Deltas are the history and stay; a run holds what several of them hold together, and may be dropped and built again.
+Small merges are made in the commit, larger ones behind it (`merges`). Deltas are the history and stay; a run holds
+what several of them hold together, and may be dropped and built again.
 After a commit the newest layers are merged for as long as the next older one has fewer than `RATIO` times the rows
 gathered so far: sizes then grow geometrically, a read merges some 7 layers, and 7 rows are copied for each written.
 """
@@ -39,7 +40,7 @@ def merged(tx: Transaction, layers: ReadSet) -> ReadSet:
 
     All are sealed and measured.
     """
-    rows = _rows(tx, layers)
+    rows = rows_of(tx.sql, layers)
     count = plan(rows) if rows else 1
     if count == 1 or (sum(rows[:count]) > MERGE_MAX_ROWS and len(layers) <= LAYERS_MAX):
         return tuple(layers)
@@ -54,10 +55,18 @@ def adopt(tx: Transaction, run: int) -> None:
     tx.sql.execute(sa.delete(t.run).where(t.run.c.layer == run))
 
 
-def _rows(tx: Transaction, layers: ReadSet) -> list[int]:
-    statement = sa.select(t.layer.c.id, t.layer.c.rows).where(t.layer.c.id.in_(layers))
-    found = {row.id: row.rows for row in tx.sql.execute(statement)}
-    return [found[layer] or 0 for layer in layers]
+def record(tx: Transaction, run: int, layers: ReadSet) -> None:
+    """Note of a written run what it holds, and which deltas it was merged from."""
+    staging.measure(tx, run)
+    covers = [delta for layer in layers for delta in _covers(tx, layer)]
+    tx.sql.execute(sa.insert(t.run).values(layer=run, covers=json.dumps(covers)))
+
+
+def rows_of(sql: sa.Connection, layers: ReadSet) -> list[int]:
+    """Return how many rows each of *layers* has."""
+    measured = sql.execute(sa.select(t.layer.c.id, t.layer.c.rows).where(t.layer.c.id.in_(layers)))
+    rows = {row.id: row.rows or 0 for row in measured}
+    return [rows[layer] for layer in layers]
 
 
 def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool) -> int:
@@ -68,9 +77,7 @@ def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool) -> int:
     while (row := merge.step()) is not None:
         if not (is_root and row.kind == EntryKind.TOMBSTONE):
             staging.put_row(tx, run, row)
-    staging.measure(tx, run)
-    covers = [delta for layer in layers for delta in _covers(tx, layer)]
-    tx.sql.execute(sa.insert(t.run).values(layer=run, covers=json.dumps(covers)))
+    record(tx, run, layers)
     return run
 
 

@@ -23,6 +23,7 @@ DIED_STATUS = 137
 """128 + SIGKILL: the runner had no chance to say another."""
 LOST_STATUS = 3
 _ROWS_PER_SLOT = 2000
+_UNFINISHED = (LayerState.OPEN, LayerState.BUILDING)
 
 
 async def settle(store: Store) -> None:
@@ -67,8 +68,9 @@ async def abandon(store: Store, job: int, end: End) -> None:
 
 
 async def _drop_orphans(store: Store) -> None:
-    """Put those open layers aside whose writer is gone."""
-    rows = store.catalog.rows(sa.select(t.layer.c.id, t.layer.c.owner).where(t.layer.c.state == LayerState.OPEN))
+    """Put those unfinished layers aside whose writer is gone."""
+    unfinished = t.layer.c.state.in_(_UNFINISHED)
+    rows = store.catalog.rows(sa.select(t.layer.c.id, t.layer.c.owner).where(unfinished))
     for row in rows:
         lock = OwnerLock(store.folder, row.owner)
         if lock.try_take():
@@ -81,7 +83,7 @@ async def _drop_orphans(store: Store) -> None:
 def _drop(tx: Transaction, layer: int) -> None:
     tx.sql.execute(
         sa.update(t.layer)
-        .where(t.layer.c.id == layer, t.layer.c.state == LayerState.OPEN)
+        .where(t.layer.c.id == layer, t.layer.c.state.in_(_UNFINISHED))
         .values(state=LayerState.DROPPING)
     )
 

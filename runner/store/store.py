@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.store.blobs import Blobs
 from runner.store.catalog.engine import Catalog
+from runner.store.merges import Merges
 from runner.store.objects import Objects
 from runner.store.writer import Writer
 
@@ -32,6 +33,7 @@ class Store:
         writer: All writes.
         blobs: Bytes by place.
         objects: Bytes in and out.
+        merges: Keeps reads of long histories short.
     """
 
     folder: Path
@@ -40,3 +42,4 @@ class Store:
     writer: Writer
     blobs: Blobs
     objects: Objects
+    merges: Merges

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from functools import cache
 
 import trio
@@ -215,16 +216,16 @@ async def diff(
     db: sqlite3.Connection, before: ReadSet, after: ReadSet
 ) -> AsyncGenerator[tuple[Row | None, Row | None], None]:
     """Yield what differs: the row before and the row after of each key that does not hold the same, in order."""
-    old, new = walk(db, before), walk(db, after)
-    left, right = await anext(old, None), await anext(new, None)
-    while left is not None or right is not None:
-        if right is None or (left is not None and left.key < right.key):
-            yield left, None
-            left = await anext(old, None)
-        elif left is None or right.key < left.key:
-            yield None, right
-            right = await anext(new, None)
-        else:
-            if (left.digest, left.size, left.meta) != (right.digest, right.size, right.meta):
-                yield left, right
-            left, right = await anext(old, None), await anext(new, None)
+    async with aclosing(walk(db, before)) as old, aclosing(walk(db, after)) as new:
+        left, right = await anext(old, None), await anext(new, None)
+        while left is not None or right is not None:
+            if right is None or (left is not None and left.key < right.key):
+                yield left, None
+                left = await anext(old, None)
+            elif left is None or right.key < left.key:
+                yield None, right
+                right = await anext(new, None)
+            else:
+                if (left.digest, left.size, left.meta) != (right.digest, right.size, right.meta):
+                    yield left, right
+                left, right = await anext(old, None), await anext(new, None)

@@ -19,7 +19,7 @@ import trio
 
 from runner.model.errors import Unavailable
 from runner.store.blobs import Blobs, Payload, Place
-from runner.store.catalog.engine import Transaction, WriteConnection
+from runner.store.catalog.engine import OPERATIONAL_ERRORS, Transaction, WriteConnection
 
 GROUP_MAX_REQUESTS = 256
 CHECKPOINT_COMMITS = 64
@@ -157,7 +157,8 @@ class Writer:
                 raise StoreUnavailable(f"the store's catalog cannot be written: {exc}") from exc
             if request.savepoint:
                 db.execute("ROLLBACK TO request")
-            request.error = exc
+            is_refused = isinstance(exc, OPERATIONAL_ERRORS)
+            request.error = StoreUnavailable(f"the store's catalog cannot be written: {exc}") if is_refused else exc
         if request.savepoint:
             db.execute("RELEASE request")
 

@@ -25,6 +25,9 @@ APPLICATION_ID = 0x52554E52  # "RUNR"
 CATALOG_NAME = "catalog.sqlite3"
 LOCKS_FOLDER = "locks"
 
+OPERATIONAL_ERRORS = (sqlite3.OperationalError, sa.exc.OperationalError)
+"""What the database refuses for reasons of its own: no room, no lock, a failed disk."""
+
 _WRITER_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # part of the promise: NORMAL loses acknowledged commits at a power cut

@@ -1,0 +1,121 @@
+"""Merges that are too large for a commit are made behind it, some rows at a time, while others read and write."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy as sa
+import trio
+
+from runner.model.errors import Unavailable
+from runner.store import runs, staging
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import LayerKind, LayerState
+from runner.store.catalog.engine import Catalog, Transaction
+from runner.store.entries import Row
+from runner.store.locks import OwnerLock
+from runner.store.tree import ReadSet, walk
+from runner.store.writer import Writer
+
+ROWS_PER_SLOT = 1000
+"""Written in one request, so that a PUT beside it waits for some milliseconds."""
+
+
+class _Due(NamedTuple):
+    """Layers of a head that should be one run; with nothing below, tombstones vanish."""
+
+    layers: ReadSet
+    is_root: bool
+
+
+class Merges:
+    """Merges what the heads of branches hold in too many layers, while `run` runs."""
+
+    def __init__(self, folder: Path, catalog: Catalog, writer: Writer) -> None:
+        self._folder = folder
+        self._catalog = catalog
+        self._writer = writer
+        self._committed = trio.Event()
+
+    def notice(self) -> None:
+        """Look at the heads soon: there is a new commit."""
+        self._committed.set()
+
+    async def run(self) -> None:
+        """Merge whenever something is due. A full disk ends a merge, not the run.
+
+        Cancellation: a merge that is under way is dropped, now or by the next `settle`.
+        """
+        while True:
+            await self._committed.wait()
+            self._committed = trio.Event()
+            try:
+                while (due := self._find_due()) is not None and await self._merge(due):
+                    pass
+            except Unavailable:
+                continue  # tried again after the next commit
+
+    def _find_due(self) -> _Due | None:
+        """Return the newest neighbours of some head whose sizes are too near to each other."""
+        heads = sa.select(t.commit.c.read_set).join(t.branch, t.branch.c.head == t.commit.c.id)
+        for text in self._catalog.sql.execute(heads).scalars().all():
+            layers = json.loads(text)
+            rows = runs.rows_of(self._catalog.sql, layers)
+            for start in range(len(layers) - 1):
+                count = runs.plan(rows[start:])
+                if count > 1 and sum(rows[start : start + count]) > runs.MERGE_MAX_ROWS:
+                    return _Due(tuple(layers[start : start + count]), is_root=start + count == len(layers))
+        return None
+
+    async def _merge(self, due: _Due) -> bool:
+        """Write a run and let it take the place of its layers; False: they were merged otherwise meanwhile."""
+        lock = OwnerLock(self._folder, f"merge-{secrets.token_hex(8)}")
+        lock.try_take()
+        try:
+            run = await self._writer.write(partial(_open_run, owner=lock.name))
+            slot: list[Row] = []
+            async with aclosing(walk(self._catalog.db, due.layers, tombstones=not due.is_root)) as rows:
+                async for row in rows:
+                    slot.append(row)
+                    if len(slot) == ROWS_PER_SLOT:
+                        await self._writer.write(partial(_write_rows, run=run, rows=slot))
+                        slot = []
+            await self._writer.write(partial(_write_rows, run=run, rows=slot))
+            return await self._writer.write(partial(_install, run=run, due=due))
+        finally:
+            lock.release()
+
+
+def _open_run(tx: Transaction, owner: str) -> int:
+    values = {"kind": LayerKind.RUN, "state": LayerState.BUILDING, "owner": owner}
+    run: int = tx.sql.execute(sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
+    return run
+
+
+def _write_rows(tx: Transaction, run: int, rows: Sequence[Row]) -> None:
+    for row in rows:
+        staging.put_row(tx, run, row)
+
+
+def _install(tx: Transaction, run: int, due: _Due) -> bool:
+    """Seal a run and put it into the read sets of all heads that still hold its layers side by side."""
+    statement = sa.select(t.commit.c.id, t.commit.c.read_set).join(t.branch, t.branch.c.head == t.commit.c.id)
+    installed = False
+    for head in tx.sql.execute(statement.distinct()).fetchall():
+        layers = json.loads(head.read_set)
+        start = layers.index(due.layers[0]) if due.layers[0] in layers else len(layers)
+        end = start + len(due.layers)
+        if tuple(layers[start:end]) == tuple(due.layers) and (not due.is_root or end == len(layers)):
+            layers[start:end] = [run]
+            tx.sql.execute(sa.update(t.commit).where(t.commit.c.id == head.id).values(read_set=json.dumps(layers)))
+            installed = True
+    staging.set_state(tx, run, LayerState.SEALED if installed else LayerState.DROPPING)
+    if installed:
+        runs.record(tx, run, due.layers)
+    return installed
