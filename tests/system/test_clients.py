@@ -82,6 +82,7 @@ def _foreign(trap: Trap) -> Mapping[str, str]:
         "AWS_ENDPOINT_URL": trap.url,
         "AWS_REGION": "eu-central-1",
         **dict.fromkeys(PROXIES, proxy),
+        "HTTP_PROXY": trap.url,  # DuckDB reads this one, and cannot read it with a user's name
         "no_proxy": "example.org",
     }
 
