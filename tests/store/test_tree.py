@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -23,10 +24,17 @@ def row(key: bytes, mark: int) -> Row:
     return Row(key, EntryKind.BLOB, mark, b"digest", mark, "etag", 0, None)
 
 
-def catalog_of(stacked):
+@pytest.fixture(scope="module")
+def table():
+    """A database with the table of entries; each test, and each example of one, fills it anew."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.execute(ENTRY)
+        yield db
+
+
+def catalog_of(db, stacked):
     """Return a catalog whose layer n holds the n-th dict, oldest first; False is a tombstone."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    db.execute(ENTRY)
+    db.execute("DELETE FROM entry")
     marks = ", ".join("?" for _ in ("layer", *Row._fields))
     for number, content in enumerate(stacked, 1):
         for key, there in content.items():
@@ -62,8 +70,8 @@ def rolled(content: dict[bytes, int], prefix: bytes, delimiter: bytes) -> list[b
 
 @given(layers, keys)
 @settings(max_examples=60, deadline=None)
-def test_a_key_reads_as_its_newest_entry_says(stacked, other):
-    db, read_set = catalog_of(stacked)
+def test_a_key_reads_as_its_newest_entry_says(table, stacked, other):
+    db, read_set = catalog_of(table, stacked)
     content = expected(stacked)
     for key in {other, *content, *(key for layer in stacked for key in layer)}:
         found = tree.find(db, read_set, key)
@@ -77,8 +85,8 @@ def test_a_key_reads_as_its_newest_entry_says(stacked, other):
     st.integers(1, 7),
 )
 @settings(max_examples=120, deadline=None)
-async def test_pages_together_are_the_whole_listing(stacked, prefix, delimiter, limit):
-    db, read_set = catalog_of(stacked)
+async def test_pages_together_are_the_whole_listing(table, stacked, prefix, delimiter, limit):
+    db, read_set = catalog_of(table, stacked)
     items, after = [], b""
     while after is not None:
         page = await tree.list_page(db, read_set, prefix, delimiter, after, limit=limit)
@@ -90,8 +98,8 @@ async def test_pages_together_are_the_whole_listing(stacked, prefix, delimiter, 
 
 @given(layers, keys, keys)
 @settings(max_examples=50, deadline=None)
-async def test_after_is_exclusive_and_passes_a_whole_common_prefix_over(stacked, after, delimiter):
-    db, read_set = catalog_of(stacked)
+async def test_after_is_exclusive_and_passes_a_whole_common_prefix_over(table, stacked, after, delimiter):
+    db, read_set = catalog_of(table, stacked)
     page = await tree.list_page(db, read_set, b"", delimiter, after, limit=1000)
     at = after.find(delimiter)
     is_rolled = at >= 0 and after[: at + len(delimiter)] == after
@@ -104,10 +112,10 @@ async def test_after_is_exclusive_and_passes_a_whole_common_prefix_over(stacked,
     assert items == rolled(beyond, b"", delimiter)
 
 
-async def test_a_page_among_tombstones_ends_early_and_goes_on(monkeypatch):
+async def test_a_page_among_tombstones_ends_early_and_goes_on(table, monkeypatch):
     monkeypatch.setattr(tree, "STEPS_PER_PAGE", 50)
     gone = {b"a/%03d" % n: False for n in range(200)}
-    db, read_set = catalog_of([dict.fromkeys(gone, True) | {b"z": True}, gone])
+    db, read_set = catalog_of(table, [dict.fromkeys(gone, True) | {b"z": True}, gone])
     pages, items, after = 0, [], b""
     while after is not None:
         page = await tree.list_page(db, read_set, b"", b"/", after, limit=10)
@@ -116,22 +124,22 @@ async def test_a_page_among_tombstones_ends_early_and_goes_on(monkeypatch):
     assert 4 <= pages <= 6
 
 
-async def test_no_page_ends_at_a_deleted_key_that_reads_like_a_common_prefix(monkeypatch):
+async def test_no_page_ends_at_a_deleted_key_that_reads_like_a_common_prefix(table, monkeypatch):
     monkeypatch.setattr(tree, "STEPS_PER_PAGE", 1)
-    db, read_set = catalog_of([{b"a/": True, b"a/b": True}, {b"a/": False}])
+    db, read_set = catalog_of(table, [{b"a/": True, b"a/b": True}, {b"a/": False}])
     page = await tree.list_page(db, read_set, b"", b"/", b"", limit=10)
     assert list(page.items) == [b"a/"]
 
 
-async def test_a_page_of_nothing_asks_nothing():
-    db, read_set = catalog_of([{b"a": True}])
+async def test_a_page_of_nothing_asks_nothing(table):
+    db, read_set = catalog_of(table, [{b"a": True}])
     assert (await tree.list_page(db, read_set, b"", b"", b"", limit=0)).next_after is None
 
 
 @given(layers, layers)
 @settings(max_examples=50, deadline=None)
-async def test_diff_tells_what_is_gone_new_and_changed(before, after):
-    db, read_set = catalog_of([*before, *after])
+async def test_diff_tells_what_is_gone_new_and_changed(table, before, after):
+    db, read_set = catalog_of(table, [*before, *after])
     old, new = read_set[len(after) :], read_set[: len(after)]
     was, now = expected(before), expected(after)
     found = {}
@@ -150,9 +158,9 @@ def test_a_prefix_ends_before_the_next_one(prefix, end):
     assert tree.prefix_end(prefix) == end
 
 
-async def test_listing_prefixes_seeks_over_what_they_hold():
+async def test_listing_prefixes_seeks_over_what_they_hold(table):
     """Rolling up costs a seek for each prefix and layer, not a row for each key."""
-    db, read_set = catalog_of([{b"%02d/%04d" % (n % 20, n): True for n in range(4000)}])
+    db, read_set = catalog_of(table, [{b"%02d/%04d" % (n % 20, n): True for n in range(4000)}])
     rows = 0
 
     class Counting:
