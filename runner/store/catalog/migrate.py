@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -21,8 +23,8 @@ def migrate(path: Path, found: int) -> Path:
         Where the copy of the catalog lies that was made before.
     """
     copy = path.with_name(f"{path.name}.format-{found}")
-    with sa.create_engine(f"sqlite:///{path}").connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copyfile(path, copy)
     upgrade(path, f"{FORMAT:04}")
     return copy
@@ -34,7 +36,7 @@ def upgrade(path: Path, revision: str) -> None:
     sa.event.listen(engine, "connect", _leave_transactions_alone)
     sa.event.listen(engine, "begin", _begin_immediate)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
