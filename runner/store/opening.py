@@ -36,6 +36,9 @@ _NETWORK_FILE_SYSTEMS = {
 }
 """By the magic number of statfs(2)."""
 
+_EMPTY = frozenset({"lost+found", ".snapshot", ".DS_Store"})
+"""What a folder may hold and still be an empty one: file systems and desktops leave it there."""
+
 
 class NetworkFolder(Invalid):
     """The store's folder lies where locks and shared memory may not work."""
@@ -53,7 +56,7 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
 
     Raises:
         NetworkFolder, NotAStore, NewerFormat: (Invalid)
-        FolderRefused: (Unavailable)
+        FolderRefused, CatalogRefused: (Unavailable)
         CatalogDamaged: (Corrupt)
         Whatever the block raises, as it is.
 
@@ -63,10 +66,11 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
     path = _prepare(folder, settings)
     error: BaseException | None = None
     with ExitStack() as parts:
-        connection = WriteConnection(path, folder / LOCKS_FOLDER / "writer")
-        parts.callback(connection.close)
-        catalog = Catalog(path)
-        parts.callback(catalog.close)
+        with schema.refusals(path):
+            connection = WriteConnection(path, folder / LOCKS_FOLDER / "writer")
+            parts.callback(connection.close)
+            catalog = Catalog(path)
+            parts.callback(catalog.close)
         blobs = LocalBlobs(folder / "blobs")
         parts.callback(blobs.close)
         writer = Writer(connection, blobs)
@@ -92,6 +96,7 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
 def _prepare(folder: Path, settings: StoreSettings) -> Path:
     """Return the path of the catalog, which is there and has the present form."""
     try:
+        _refuse_foreign(folder)
         (folder / LOCKS_FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
         kind = network_file_system(folder)
         if kind is not None and not settings.allow_network_folder:
@@ -101,13 +106,23 @@ def _prepare(folder: Path, settings: StoreSettings) -> Path:
             )
         lock = os.open(folder / LOCKS_FOLDER / "writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
-        raise FolderRefused(f"the store's folder {folder} cannot be used: {exc.strerror}") from exc
+        hint = "choose a folder that can be written with --store"
+        raise FolderRefused(f"the store's folder {folder} cannot be used: {exc.strerror}", hint=hint) from exc
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         schema.prepare(folder / CATALOG_NAME)
     finally:
         os.close(lock)
     return folder / CATALOG_NAME
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise `NotAStore` when *folder* is in use for something else, so that a slip of --store litters nothing."""
+    names = {path.name for path in folder.iterdir()} - _EMPTY if folder.is_dir() else set()
+    if names and not names & {LOCKS_FOLDER, CATALOG_NAME}:
+        raise schema.NotAStore(
+            f"{folder} holds other files and no store", hint="choose an empty or a new folder with --store"
+        )
 
 
 def network_file_system(folder: Path) -> str | None:

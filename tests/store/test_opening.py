@@ -106,6 +106,28 @@ async def test_a_damaged_catalog_is_corrupt_and_not_made_anew(tmp_path):
     assert (tmp_path / CATALOG_NAME).read_bytes().startswith(b"no database")
 
 
+async def test_a_folder_of_other_files_is_refused_and_stays_as_it_is(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(schema.NotAStore, match="other files"):
+        async with open_store(tmp_path):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+async def test_an_empty_disk_is_an_empty_folder(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    async with open_store(tmp_path):
+        pass
+
+
+async def test_a_catalog_that_cannot_be_opened_is_not_called_damaged(tmp_path):
+    """SQLite says OperationalError for want of room and of rights: nothing has to be restored."""
+    (tmp_path / CATALOG_NAME).mkdir()
+    with pytest.raises(schema.CatalogRefused, match="cannot be opened"):
+        async with open_store(tmp_path):
+            pass
+
+
 async def test_a_network_folder_is_refused_unless_that_is_allowed(tmp_path, monkeypatch):
     monkeypatch.setattr(opening, "network_file_system", lambda _folder: "NFS")
     with pytest.raises(NetworkFolder, match="NFS") as caught:

@@ -21,7 +21,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-APPLICATION_ID = 0x52554E52  # "RUNR"
 CATALOG_NAME = "catalog.sqlite3"
 LOCKS_FOLDER = "locks"
 

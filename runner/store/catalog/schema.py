@@ -5,13 +5,15 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from runner.model.address import DEFAULT_PROJECT
-from runner.model.errors import Corrupt, Invalid
+from runner.model.errors import Corrupt, Invalid, Unavailable
 from runner.store.catalog.tables import metadata
 
 APPLICATION_ID = 0x52554E52  # "RUNR"
@@ -33,24 +35,35 @@ class NewerFormat(Invalid):
 
 
 class CatalogDamaged(Corrupt):
-    """SQLite cannot read the catalog."""
+    """What lies in the catalog's file is no database any more."""
+
+
+class CatalogRefused(Unavailable):
+    """SQLite cannot open the catalog for reasons outside it: no room, no right, a failed disk."""
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn what SQLite says when the catalog at *path* is opened into `CatalogRefused` or `CatalogDamaged`."""
+    try:
+        yield
+    except sqlite3.OperationalError as exc:
+        hint = "see whether its disk is full or read-only"
+        raise CatalogRefused(f"{path} cannot be opened: {exc}", hint=hint) from exc
+    except sqlite3.DatabaseError as exc:
+        raise CatalogDamaged(f"{path} cannot be read: {exc}", hint="restore it from a copy") from exc
 
 
 def prepare(path: Path) -> None:
     """Make the catalog at *path* ready for this release; the caller holds the writers' lock.
 
     Raises:
-        NotAStore, NewerFormat, CatalogDamaged.
+        NotAStore, NewerFormat, CatalogDamaged, CatalogRefused.
     """
-    db = sqlite3.connect(path, isolation_level=None)
-    try:
+    with refusals(path), closing(sqlite3.connect(path, isolation_level=None)) as db:
         found = _format_of(db, path)
         if found == 0:
             create(db)
-    except sqlite3.DatabaseError as exc:
-        raise CatalogDamaged(f"{path} cannot be read: {exc}", hint="restore it from a copy") from exc
-    finally:
-        db.close()
     if 0 < found < FORMAT:
         from runner.store.catalog.migrate import migrate
 
