@@ -287,10 +287,10 @@ class PipelineSpec(Message):
     input: InputSpec | None = done("The data it works on")
     reprocess: bool | None = noted("Process all datums again", _OF_THE_REQUEST)
     service: Service | None = refused(
-        "A server instead of a job", "drop it; a job ends, so run the server beside runner serve"
+        "A server instead of a job", "drop it; a job ends, so run the server elsewhere"
     )
     spout: Spout | None = refused(
-        "A source that never ends", "drop it; let the source write to runner serve, each burst becomes a commit"
+        "A source that never ends", "drop it; let the source write files, and runner file put makes a commit of them"
     )
     datum_set_spec: DatumSet | None = noted("Batches of datums", "datums run one after another, without batches")
     datum_timeout: Duration | None = done("Longest time for one attempt of one datum")

@@ -178,7 +178,7 @@ def _number_of(sql: sa.Connection, repo: int, address: Address) -> int:
             raise NoSuchCommit(f"the branch {address.repo}@{name} has no commit yet")
         return ref.head
     if not is_id_prefix(name):
-        raise NoSuchCommit(f"the repo {address.repo} has no branch {name}")
+        raise NoSuchCommit(f"the repo {address.repo} has no branch {name}", hint=f"runner branch list {address.repo}")
     found = sql.execute(_begins_with(name).where(t.commit.c.repo == repo).limit(2)).scalars().all()
     if len(found) > 1:
         raise AmbiguousCommit(f"several commits of {address.repo} begin with {name}", hint="give more digits")
@@ -186,7 +186,7 @@ def _number_of(sql: sa.Connection, repo: int, address: Address) -> int:
         return found[0]
     through = _through_job(sql, repo, address, name) if is_commit_id(name) else None
     if through is None:
-        raise NoSuchCommit(f"the repo {address.repo} has no commit {name}")
+        raise NoSuchCommit(f"the repo {address.repo} has no commit {name}", hint=f"runner commit list {address.repo}")
     return through
 
 

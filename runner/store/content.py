@@ -172,7 +172,8 @@ def extents_of(db: sqlite3.Connection, content: Content, first: int, end: int) -
         extents.append(Extent(blob, digest, offset_in_blob + skip, stop - skip, place, size))
     if sum(extent.size for extent in extents) != end - first:
         raise ContentLost(
-            f"{content.kind.name.lower()} {content.id} is not whole in the catalog", hint="run runner store check"
+            f"{content.kind.name.lower()} {content.id} is not whole in the catalog",
+            hint="runner store check tells the damage",
         )
     return extents
 

@@ -86,4 +86,6 @@ async def delete(store: Store, name: str) -> None:
 def require(sql: sa.Connection, name: str) -> None:
     """Raise `NoSuchProject` unless there is one of that name."""
     if sql.execute(sa.select(t.project.c.name).where(t.project.c.name == name)).first() is None:
-        raise NoSuchProject(f"there is no project {name}", hint=f"runner project create {name}")
+        raise NoSuchProject(
+            f"there is no project {name}", hint="runner project list shows them; runner project create NAME makes one"
+        )

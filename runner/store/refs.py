@@ -41,7 +41,7 @@ def require(sql: sa.Connection, repo: int, name: str) -> Ref:
     """Return a branch; raises `NoSuchBranch`."""
     ref = find(sql, repo, name)
     if ref is None:
-        raise NoSuchBranch(f"there is no branch {name}")
+        raise NoSuchBranch(f"there is no branch {name}", hint="runner branch list REPO shows them")
     return ref
 
 

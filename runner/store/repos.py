@@ -76,7 +76,10 @@ async def delete(store: Store, project: str, name: str) -> None:
         repo = require(tx.sql, project, name)
         writer = sa.select(t.pipeline.c.name).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
         if tx.sql.execute(writer).first() is not None:
-            raise RepoInUse(f"the pipeline {name} writes the repo {name}", hint=f"runner pipeline delete {name}")
+            raise RepoInUse(
+                f"the pipeline {name} writes the repo {name}, so it stays",
+                hint=f"runner branch delete {name}@BRANCH removes a branch of it",
+            )
         commits = sa.select(t.commit.c.id).where(t.commit.c.repo == repo)
         tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
         tx.sql.execute(sa.delete(t.commit).where(t.commit.c.repo == repo))
@@ -98,7 +101,7 @@ def require(sql: sa.Connection, project: str, name: str) -> int:
     """Return the number of a repo; raises `NoSuchRepo`."""
     found = find(sql, project, name)
     if found is None:
-        raise NoSuchRepo(f"there is no repo {name} in the project {project}", hint=f"runner repo create {name}")
+        raise NoSuchRepo(f"there is no repo {name} in the project {project}", hint="runner repo list shows them")
     return found
 
 
