@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ class MalformedOption(Invalid):
     """An option's value has another form than NAME=VALUE."""
 
 
+class OutputInInput(Invalid):
+    """The result is to be written into a folder that is imported."""
+
+
 class SeveralPipelines(Invalid):
     """The file declares more than one pipeline."""
 
@@ -30,7 +35,7 @@ class SeveralPipelines(Invalid):
 @click.command("run", cls=Command)
 @click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=SOURCE", help="A folder, a file, or REPO@BRANCH.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Also write the result to a folder.")
+@click.option("--output", metavar="DIR", help="Also write the result to a folder.")
 @click.option("--tries", type=click.IntRange(1), help="How often the command may be tried; over datum_tries.")
 @click.option("--timeout", metavar="DURATION", help="For the whole job, such as 5m; over job_timeout.")
 @click.option("--branch", metavar="NAME", help="Output branch; over output_branch.")
@@ -77,13 +82,28 @@ def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest
         if not slash:
             raise MalformedOption(f"--secret {name} names no key", hint="write --secret NAME/KEY=FILE")
         secrets[secret, key] = Path(file)
+    sources = _pairs("--input", said["inputs"], "NAME=SOURCE")
+    output = None if said["output"] is None else _output(settings.store, said["output"], sources)
     show_warnings(loaded)
-    return RunRequest(
-        pipeline=_overridden(loaded[0].pipeline, said),
-        sources=_pairs("--input", said["inputs"], "NAME=SOURCE"),
-        secrets=secrets,
-        output=said["output"],
-    )
+    return RunRequest(pipeline=_overridden(loaded[0].pipeline, said), sources=sources, secrets=secrets, output=output)
+
+
+def _output(store: Path, text: str, sources: Mapping[str, str]) -> Path:
+    """Return where the result goes; refuses before anything ran what could not be written, or would be read back."""
+    from runner.store.files import check_destination
+
+    if not text:
+        raise MalformedOption("--output has no value", hint="write --output DIR")
+    output = Path(text).expanduser()
+    check_destination(store, output)
+    for source in sources.values():
+        folder = Path(source).expanduser()
+        if folder.is_dir() and output.resolve().is_relative_to(folder.resolve()):
+            raise OutputInInput(
+                f"{text} lies in {source}, so the next run would import what this one wrote",
+                hint="choose a folder beside it",
+            )
+    return output
 
 
 def _pairs(option: str, values: tuple[str, ...], form: str) -> dict[str, str]:

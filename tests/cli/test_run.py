@@ -48,6 +48,26 @@ def test_in_a_pipe_stdout_is_the_job_alone_and_stderr_is_json_lines(runner, spec
     assert "\x1b" not in said.err
 
 
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("", "--output has no value"),
+        ("store/x", "lies in the store itself"),
+        ("labresults/units.json", "is a file"),
+        ("labresults/units.json/x", "is a file"),
+        ("labresults", "would import what this one wrote"),
+        ("labresults/new/x", "would import what this one wrote"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_anything_runs(runner, spec, labresults, output, why):
+    before = sorted(labresults.rglob("*"))
+    said = runner("run", spec(PUT), "--input", f"labresults={labresults}", "--output", output)
+    assert (said.status, said.out) == (2, "")
+    assert why in said.err
+    assert runner("job", "list", "-o", "json").document == []
+    assert sorted(labresults.rglob("*")) == before
+
+
 def test_its_story_can_be_told_in_many_ways(runner, spec, tmp_path):
     said = runner("run", spec(PUT), "--output", str(tmp_path / "out"), "-o", "json")
     id_ = said.document["job"]["id"]

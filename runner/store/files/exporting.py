@@ -71,7 +71,7 @@ async def export_folder(
 
     Cancellation: some files may have been written; each is whole.
     """
-    _refuse_own_folder(store.folder, destination)
+    check_destination(store.folder, destination)
     layers = _layers(store, commit)
     folder = await trio.to_thread.run_sync(TargetFolder, destination)
     try:
@@ -91,9 +91,13 @@ async def export_folder(
         folder.close()
 
 
-def _refuse_own_folder(own: Path, destination: Path) -> None:
+def check_destination(own: Path, destination: Path) -> None:
+    """Raise `DestinationRefused` where nothing can be exported to: into the store's folder *own*, over a file."""
     if destination.resolve().is_relative_to(own.resolve()):
         raise DestinationRefused(f"{destination} lies in the store itself", hint="choose a folder outside it")
+    there = next((path for path in (destination, *destination.parents) if path.exists()), None)
+    if there is not None and not there.is_dir():
+        raise DestinationRefused(f"{destination} is no folder: {there} is a file", hint="choose a folder")
 
 
 def _layers(store: Store, commit: Commit) -> tree.ReadSet:
