@@ -92,7 +92,8 @@ def say(verdict: Verdict) -> None:
     sign = STOPPED if verdict.status > SIGNAL else FAILED
     mark = look.pick(sign.glyph, sign.ascii)
     red, dim, plain = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if look.colour else ("", "", "")
-    lines = [f"{red if sign is FAILED else dim}{mark}{plain} {visible(verdict.sentence)}"]
+    first, *others = verdict.sentence.splitlines() or [""]
+    lines = [f"{red if sign is FAILED else dim}{mark}{plain} {visible(first)}", *map(visible, others)]
     lines += [f"{' ' * len(mark)} {dim}{visible(line)}{plain}" for line in verdict.hint.splitlines()]
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     sys.stderr.flush()

@@ -50,6 +50,16 @@ def test_every_command_can_be_imported_and_says_what_it_does(runner):
         assert "Usage: runner" in said.out
 
 
+def test_an_error_that_names_many_things_has_a_line_for_each(runner, tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    (folder / "a\nb").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+    said = runner("file", "put", "-r", str(folder), "odd@master")
+    assert said.status == 2
+    assert said.err.splitlines()[1:3] == ["  'a\\nb': is a symbolic link to nothing", "  pipe: is no regular file"]
+
+
 def test_plurals_are_accepted(runner):
     assert runner("repos", "list", "-o", "json").document == []
     assert runner("branches", "list", "x").status == 2
