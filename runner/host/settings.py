@@ -255,7 +255,7 @@ def _convert(value: Value, wanted: Any) -> object:
         result = _number(given, wanted)
     elif get_origin(wanted) is tuple:
         result = _words(given)
-    elif isinstance(given, (str, os.PathLike)):
+    elif isinstance(given, (str, os.PathLike)) and not (wanted is Path and "://" in str(given)):
         result = os.fspath(given)
     if result is None:
         raise SettingInvalid(f"{value.origin}: {value.name} cannot be {given!r}", hint=f"give {_describe(wanted)}")
@@ -287,4 +287,5 @@ def _describe(wanted: Any) -> str:
         return " or ".join(get_args(wanted))
     if get_origin(wanted) is tuple:
         return "a list of words"
-    return {bool: "true or false", int: "a whole number", float: "a number"}.get(wanted, "text")
+    words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a folder on this machine"}
+    return words.get(wanted, "text")

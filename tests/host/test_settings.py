@@ -78,6 +78,7 @@ def test_a_named_file_must_be_there(world):
         ("[auth]\nenabled = 'perhaps'\n", "auth.enabled cannot be 'perhaps'", "give true or false"),
         ("[job]\nhide = [1]\n", "job.hide cannot be", "give a list of words"),
         ("project = 1\n", "project cannot be 1", "give text"),
+        ("store = 'postgresql://db/x'\n", "store cannot be 'postgresql://db/x'", "give a folder on this machine"),
         ("project = \n", "cannot be read", ""),
     ],
 )
