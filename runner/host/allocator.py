@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 _MEBIBYTE = 1024 * 1024
 
 
@@ -13,7 +13,8 @@ def keep_large_blocks() -> bool:
     """Let freed blocks of some MiB be used again instead of going back to the system; of this process, for good.
 
     By itself glibc maps a block of 128 KiB and more afresh each time, and each MiB received then costs 256 page
-    faults: a third of the work of receiving. Up to 128 MiB that were in use at once stay with the process.
+    faults: a third of the work of receiving. Up to 128 MiB that were in use at once stay with the process. All threads
+    share one arena: each would keep such blocks of its own, and only one at a time runs Python.
 
     Returns:
         False where there is no glibc, and nothing was changed.
@@ -23,6 +24,10 @@ def keep_large_blocks() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    # 32 MiB is the most that glibc takes as threshold of its own mappings.
-    settings = ((_M_MMAP_THRESHOLD, 32), (_M_TRIM_THRESHOLD, 128), (_M_TOP_PAD, 16))
-    return all(mallopt(name, size * _MEBIBYTE) == 1 for name, size in settings)
+    settings = (
+        (_M_ARENA_MAX, 1),
+        (_M_MMAP_THRESHOLD, 32 * _MEBIBYTE),  # the most that glibc takes
+        (_M_TRIM_THRESHOLD, 128 * _MEBIBYTE),
+        (_M_TOP_PAD, 16 * _MEBIBYTE),
+    )
+    return all(mallopt(name, value) == 1 for name, value in settings)

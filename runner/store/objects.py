@@ -21,7 +21,7 @@ from runner.store.writer import Writer
 
 PIECE_BYTES = 512 * 1024
 """The most that a reader holds."""
-BATCH_BYTES = 1024 * 1024
+BATCH_BYTES = 256 * 1024
 """How much of a large object goes to a worker thread at once."""
 DISCARD_SECONDS = 5
 

@@ -7,7 +7,7 @@ import trio
 from runner.gateway.errors import S3Error
 from runner.gateway.messages import Receive
 
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 256 * 1024
 
 
 class ClientVanished(Exception):

@@ -23,7 +23,7 @@ _FAST = frozenset({"CRC32C", "CRC64NVME"})  # 60 to 120 us a MiB
 class VerifiedBody:
     """A body that raises at its end when it was not what the client announced.
 
-    Iterated or read once, one piece at a time; a piece is about 1 MiB. Whoever takes the pieces must not
+    Iterated or read once, one piece at a time; a piece is some 256 KiB. Whoever takes the pieces must not
     publish them before the iteration has ended well.
 
     Args:
