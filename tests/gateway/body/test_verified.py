@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.gateway.body.announced import read
-from runner.gateway.body.source import ClientVanished, Source
+from runner.gateway.body.source import BLOCK_BYTES, ClientVanished, Source
 from runner.gateway.body.verified import VerifiedBody
 from runner.gateway.errors import S3Error
 from runner.host import digests
