@@ -73,6 +73,20 @@ class Hosts:
             return None
         raise S3Error("AccessDenied", "This gateway is not known by the name in the Host header.")
 
+    def check_origin(self, origin: str, authority: str) -> None:
+        """Refuse what a page in a browser sends to another place than it came from.
+
+        A page cannot read our answers, but it may send a POST, DeleteObjects for one, to any address that it guesses.
+        No other client sends an Origin.
+
+        Raises:
+            S3Error: AccessDenied.
+
+        Source: https://fetch.spec.whatwg.org/#origin-header
+        """
+        if not self._is_open and origin.partition("://")[2].lower() != authority.lower():
+            raise S3Error("AccessDenied", "This gateway takes no requests from pages of other origins.")
+
 
 def _is_address(name: str) -> bool:
     try:

@@ -99,6 +99,8 @@ class Gateway:
         host = headers.get("host")
         address = resolve(exchange.path, host, self._hosts)
         exchange.address = address
+        if "origin" in headers:
+            self._hosts.check_origin(headers["origin"], host or "")
         query = Query(exchange.scope["query_string"])
         caller = self._guard.admit(
             SignedHead(exchange.method, address, query, exchange.scope["headers"]), datetime.now(UTC)

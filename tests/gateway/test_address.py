@@ -101,6 +101,18 @@ def test_a_foreign_host_is_refused_without_auth_and_taken_with_it(host):
     assert at(b"/out/k", host, Hosts(None, is_open=True)).bucket == "out"
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:8000", "null", "", "http://127.0.0.1"])
+def test_a_page_of_another_origin_is_refused_without_auth(origin):
+    with pytest.raises(S3Error) as caught:
+        Hosts(None, is_open=False).check_origin(origin, "127.0.0.1:1600")
+    assert caught.value.code == "AccessDenied"
+    Hosts(None, is_open=True).check_origin(origin, "127.0.0.1:1600")
+
+
+def test_a_page_of_the_gateways_own_origin_is_let_in():
+    Hosts(None, is_open=False).check_origin("http://LOCALHOST:1600", "localhost:1600")
+
+
 @pytest.mark.parametrize("host", ["a:b", "a@localhost", "localhost:123456", "[::1", "a/b"])
 def test_a_malformed_host_is_refused(host):
     assert code(b"/", host, Hosts(None, is_open=True)) == "InvalidRequest"

@@ -247,6 +247,17 @@ async def test_a_foreign_host_is_refused(gateway):
         assert (await raw.reply()).body == BODY
 
 
+async def test_a_page_in_a_browser_deletes_nothing(gateway, view):
+    """A POST of plain text needs no leave of ours: the browser sends it and keeps only the answer from the page."""
+    await gateway.start()
+    body = b"<Delete><Object><Key>key</Key></Object></Delete>"
+    async with gateway.connect() as raw:
+        assert (await raw.ask(PUT + "Content-Length: 4\n", b"body")).status == 200
+        head = f"POST /out?delete HTTP/1.1\nContent-Length: {len(body)}\nContent-Type: text/plain\n"
+        assert (await raw.ask(head + "Origin: http://evil.example\n", body)).code == "AccessDenied"
+    assert await stored(view) == b"body"
+
+
 async def test_odd_keys_are_keys(gateway):
     await gateway.start()
     async with gateway.connect() as raw:
