@@ -41,6 +41,7 @@ class _Exchange:
     route: Route
     request: Request
     response: Response | None = None
+    vanished: ClientVanished | trio.BrokenResourceError | None = None
 
 
 async def answer(route: Route, request: Request) -> Response:
@@ -103,9 +104,17 @@ async def serve_by_quart(app: QuartTrio, route: Route, request: Request, send: S
         What was sent.
 
     Raises:
-        ClientVanished: There is nobody to answer.
+        ClientVanished, BrokenResourceError: There is nobody to answer.
     """
     exchange = _Exchange(route, request)
+
+    async def send_to_whoever_is_there(message: Any) -> None:
+        if exchange.vanished is None:
+            try:
+                await send(message)
+            except trio.BrokenResourceError as error:  # Quart would make a reply of it
+                exchange.vanished = error
+
     path = f"/{route.name}"
     scope: Any = {
         "type": "http",
@@ -122,9 +131,10 @@ async def serve_by_quart(app: QuartTrio, route: Route, request: Request, send: S
         _EXCHANGE: exchange,
     }
     receive: Any = _empty_body()
-    await app(scope, receive, send)
-    if exchange.response is None:
-        raise ClientVanished
+    await app(scope, receive, send_to_whoever_is_there)
+    if exchange.vanished is not None:
+        raise exchange.vanished
+    assert exchange.response is not None  # noqa: S101  # an operation answers, or its client has gone
     return exchange.response
 
 
@@ -133,8 +143,9 @@ async def _serve() -> quart.Response:
     exchange: _Exchange = scope[_EXCHANGE]
     try:
         response = exchange.response = await answer(exchange.route, exchange.request)
-    except ClientVanished:
-        return quart.Response(status=_CLIENT_ERROR)  # read by nobody
+    except ClientVanished as error:
+        exchange.vanished = error
+        return quart.Response(b"", _CLIENT_ERROR)  # sent to nobody; no body at all would need asyncio
     assert isinstance(response.body, bytes)  # noqa: S101  # only hot operations stream
     reply = quart.Response(response.body, response.status)
     del reply.headers["Content-Type"]  # Quart's own guess

@@ -4,7 +4,8 @@ import pytest
 import structlog.testing
 import trio
 
-from runner.gateway.asgi import CLIENT_VANISHED
+from runner.gateway.asgi import CLIENT_VANISHED, Gateway
+from runner.gateway.options import GatewayOptions
 from runner.store.view import NoSuchKey
 from tests.gateway.conftest import BODY
 
@@ -104,6 +105,30 @@ async def test_a_client_that_vanishes_leaves_nothing(gateway, view, framing):
     access = await gateway.access("PutObject")
     assert (access.status, access.code) == (CLIENT_VANISHED, "ClientVanished")
     assert await stored(view) is None
+
+
+async def test_a_client_that_vanishes_within_a_document_is_no_error_of_ours(gateway):
+    await gateway.start()
+    with structlog.testing.capture_logs() as logs:
+        async with gateway.connect() as raw:
+            await raw.send("POST /out?delete HTTP/1.1\nHost: localhost\nContent-Length: 1000000\n\n", b"<Delete>")
+        access = await gateway.access("DeleteObjects")
+    assert (access.status, access.code) == (CLIENT_VANISHED, "ClientVanished")
+    assert [log for log in logs if log["log_level"] == "error"] == []
+
+
+@pytest.mark.parametrize("target", [b"/in/b", b"/in"])
+async def test_a_client_that_vanishes_before_its_answer_is_no_error_of_ours(view, target):
+    accesses = []
+    scope = {"method": "GET", "raw_path": target, "query_string": b"", "headers": [], "scheme": "http"}
+
+    async def send(_message):
+        raise trio.BrokenResourceError
+
+    with structlog.testing.capture_logs() as logs:
+        await Gateway(view, GatewayOptions(on_request=accesses.append))(scope, trio.sleep_forever, send)
+    assert [(access.status, access.code) for access in accesses] == [(CLIENT_VANISHED, "ClientVanished")]
+    assert [log for log in logs if log["log_level"] == "error"] == []
 
 
 async def test_100_continue_comes_when_the_body_is_wanted(gateway, view):
