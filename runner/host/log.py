@@ -14,7 +14,7 @@ Events are ``noun.past_verb``; what belongs to everything that a task and its ch
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,10 +64,11 @@ class Log:
         message = named.pop("message", None) or event.replace(".", " ").replace("_", " ")
         return {"ts": _now(), "level": level, "event": event, **named, "message": message}
 
-    def user_record(self, stream: str, line: str) -> Record:
-        """Make the record of a line of the user's code, from which secrets were taken already."""
+    def user_records(self, stream: str, lines: Sequence[str]) -> Sequence[Record]:
+        """Make the records of lines of the user's code that came together; secrets were taken from them already."""
         bound = {_PACHYDERM.get(name, name): value for name, value in structlog.contextvars.get_contextvars().items()}
-        return {"ts": _now(), "level": "info", "user": True, "stream": stream, **bound, "message": line}
+        told = {"ts": _now(), "level": "info", "user": True, "stream": stream, **bound}
+        return [{**told, "message": line} for line in lines]
 
     def hand_on(self, record: Record) -> None:
         """Give a record to the sink, unless it is too quiet."""

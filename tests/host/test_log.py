@@ -42,7 +42,7 @@ def test_time_has_nanoseconds(log):
 
 
 def test_a_line_of_the_user_is_marked_and_has_no_event(log):
-    record = log.user_record("stderr", "boo")
+    (record,) = log.user_records("stderr", ["boo"])
     assert (record["user"], record["stream"], record["message"]) == (True, "stderr", "boo")
     assert "event" not in record
 
@@ -60,5 +60,5 @@ def test_every_record_is_json(log, records):
 def test_quiet_events_are_not_handed_on_but_lines_of_the_user_are(log, records):
     structlog.get_logger().debug("object.put")
     log.hand_on(log.record("debug", "object.put", {}))
-    log.hand_on(log.user_record("stdout", "line"))
+    log.hand_on(*log.user_records("stdout", ["line"]))
     assert [record["message"] for record in records] == ["line"]
