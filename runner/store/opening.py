@@ -97,7 +97,8 @@ def _prepare(folder: Path, settings: StoreSettings) -> Path:
     """Return the path of the catalog, which is there and has the present form."""
     try:
         _refuse_foreign(folder)
-        (folder / LOCKS_FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # as https://specifications.freedesktop.org/basedir-spec
+        (folder / LOCKS_FOLDER).mkdir(mode=0o700, exist_ok=True)
         kind = network_file_system(folder)
         if kind is not None and not settings.allow_network_folder:
             raise NetworkFolder(

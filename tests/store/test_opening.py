@@ -114,6 +114,12 @@ async def test_a_folder_of_other_files_is_refused_and_stays_as_it_is(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+async def test_a_new_store_is_for_its_owner_alone(tmp_path):
+    async with open_store(tmp_path / "a" / "s"):
+        pass
+    assert (tmp_path / "a" / "s").stat().st_mode & 0o777 == 0o700
+
+
 async def test_an_empty_disk_is_an_empty_folder(tmp_path):
     (tmp_path / "lost+found").mkdir()
     async with open_store(tmp_path):
