@@ -107,6 +107,8 @@ class VerifiedBody:
         """
         if not self._announced.has_body:
             return b""
+        if (self._announced.length or 0) > limit_bytes:
+            raise S3Error("MaxMessageLengthExceeded")
         whole = bytearray()
         async for piece in self:
             whole += piece

@@ -139,6 +139,12 @@ async def test_read_all_is_bounded_and_verified():
         await body_of([b"a"], {"x-amz-checksum-sha1": value("SHA1", b"b")}).read_all(2)
 
 
+async def test_read_all_waits_for_nothing_that_is_announced_too_large():
+    source = Source(trio.sleep_forever, has_body=True, idle_seconds=1)
+    with pytest.raises(S3Error, match="too large"):
+        await VerifiedBody(source, read({"content-length": "3"}), None).read_all(2)
+
+
 async def test_where_no_body_was_announced_all_of_it_is_nothing_and_its_pieces_are_missed():
     body = VerifiedBody(Source(_receive([]), has_body=False, idle_seconds=1), read({}), None)
     assert await body.read_all(9) == b""
