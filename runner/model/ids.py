@@ -11,9 +11,6 @@ from typing import NewType
 
 CommitId = NewType("CommitId", str)
 
-ID_LENGTH = 32
-PREFIX_MIN_LENGTH = 8
-
 _ID = re.compile(r"[0-9a-f]{12}4[0-9a-f]{19}")
 _PREFIX = re.compile(r"[0-9a-f]{8,32}")
 
