@@ -286,9 +286,7 @@ class PipelineSpec(Message):
     sidecar_resource_requests: Resources | None = kubernetes("What the sidecar needs")
     input: InputSpec | None = done("The data it works on")
     reprocess: bool | None = noted("Process all datums again", _OF_THE_REQUEST)
-    service: Service | None = refused(
-        "A server instead of a job", "drop it; a job ends, so run the server elsewhere"
-    )
+    service: Service | None = refused("A server instead of a job", "drop it; a job ends, so run the server elsewhere")
     spout: Spout | None = refused(
         "A source that never ends", "drop it; let the source write files, and runner file put makes a commit of them"
     )

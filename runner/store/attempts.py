@@ -130,7 +130,7 @@ def _end(tx: Transaction, begun: Begun, *, keep: bool, exit_: ProcessExit | None
     """Close an attempt's layer; return the attempt and how many uploads were dropped."""
     layer = begun.stack.top
     staging.set_state(tx, layer, LayerState.SEALED if keep else LayerState.QUARANTINED)
-    dropped = uploads.drop_all(tx, layer)
+    dropped = uploads.drop_all(tx, uploads.place_of_layer(layer))
     objects, size_bytes = staging.measure(tx, layer)
     if keep:
         _merge_neighbours(tx, begun)

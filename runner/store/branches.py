@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from runner.model.commit import Branch
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
-from runner.store import commits, refs, repos
+from runner.store import commits, refs, repos, staged
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
@@ -57,10 +57,16 @@ async def inspect(store: Store, project: str, repo: str, name: str) -> Branch:
 
 
 async def delete(store: Store, project: str, repo: str, name: str) -> None:
-    """Remove a branch; its commits stay. Raises `NoSuchRepo`, `NoSuchBranch`."""
+    """Remove a branch with what is staged on it; its commits stay. Raises `NoSuchRepo`, `NoSuchBranch`."""
 
-    def remove(tx: Transaction) -> None:
+    def run(tx: Transaction) -> None:
         ref = refs.require(tx.sql, repos.require(tx.sql, project, repo), name)
-        tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == ref.repo, t.branch.c.name == name))
+        remove(tx, ref)
 
-    await store.writer.write(remove)
+    await store.writer.write(run)
+
+
+def remove(tx: Transaction, ref: refs.Ref) -> None:
+    """Remove a branch, and what is staged on it."""
+    staged.drop(tx, staged.BranchKey(ref.repo, ref.name))
+    tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name))

@@ -1,4 +1,4 @@
-"""Buckets: a commit, which is only read, and what is common to it and to `out`."""
+"""Buckets: what all of them read, and a commit, which is only read."""
 
 from __future__ import annotations
 
@@ -98,15 +98,19 @@ class LayeredBucket:
         """As `runner.store.view.Bucket.list`."""
         with self.door:
             db = self.store.catalog.db
-            page = await tree.list_page(db, self._layers, prefix, delimiter, after, limit=limit)
+            page = await tree.list_page(db, self._read_set(), prefix, delimiter, after, limit=limit)
             if self.log is not None:
                 self.log.note_list(self._name, prefix, delimiter, page.next_after)
                 await self._spill()
             return page
 
+    def _read_set(self) -> tree.ReadSet:
+        """Return the layers that a read merges now."""
+        return self._layers
+
     async def _look_up(self, key: bytes, op: ReadKind) -> Entry:
         db = self.store.catalog.db
-        row = tree.find(db, self._layers, key)
+        row = tree.find(db, self._read_set(), key)
         if self.log is not None:
             await self._spill()
         if row is None:
@@ -134,7 +138,7 @@ class CommitBucket(LayeredBucket):
     async def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
         """Raise `AccessDenied`."""
         with self.door:
-            raise AccessDenied("inputs are read-only")
+            raise AccessDenied("nothing in this bucket can be changed")
 
     async def _deny(self, *_args: object, **_kwargs: object) -> NoReturn:
         """Raise `NoSuchUpload`: none was ever begun."""

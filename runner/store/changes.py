@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from runner.model.commit import Commit, CommitOrigin
+from runner.model.commit import Commit
 from runner.model.entry import Attributes, Entry
-from runner.model.ids import new_commit_id
-from runner.store import commits, refs, repos, runs, staging, tree
-from runner.store.catalog.codes import EntryKind, LayerState
+from runner.store import commits, deltas, refs, repos, staged, staging, tree
+from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Stored
 from runner.store.contentsum import ContentSum
@@ -79,7 +78,7 @@ class Change:
             RefMoved: Somebody else committed to the branch meanwhile; begin again from its new head.
         """
         started_us = await self._store.writer.write(self._seal)
-        content = await self._content()
+        content = await deltas.content_above(self._store, self._ref.head, self._stack.below, self._stack.top)
         if self.head is not None and content.digest() == self.head.digest:
             return self.head, False
         commit = await self._store.writer.write(lambda tx: self._publish(tx, content, started_us, description))
@@ -100,36 +99,11 @@ class Change:
     def _drop(self, tx: Transaction) -> None:
         staging.set_state(tx, self._stack.top, LayerState.DROPPING)
 
-    async def _content(self) -> ContentSum:
-        """Return what the commit will hold, from the head's sum and from what changed."""
-        catalog = self._store.catalog
-        content = commits.content_of(catalog.sql, self._ref.head)
-        async for row in tree.walk(catalog.db, (self._stack.top,), tombstones=True):
-            before = tree.find(catalog.db, self._stack.below, row.key)
-            if before is not None:
-                content.remove(before)
-            if row.kind != EntryKind.TOMBSTONE:
-                content.add(row)
-        return content
-
     def _publish(self, tx: Transaction, content: ContentSum, started_us: int, description: str) -> Commit:
-        staging.measure(tx, self._stack.top)
-        draft = commits.Draft(
-            repo=self._ref.repo,
-            id=new_commit_id(),
-            branch=self._ref.name,
-            parent=self._ref.head,
-            base=self._ref.head,
-            layers=(self._stack.top,),
-            read_set=runs.merged(tx, self._stack.read_set),
-            content=content,
-            origin=CommitOrigin.USER,
-            started_us=started_us,
-            description=description,
-        )
-        number = commits.insert(tx, draft)
-        refs.move(tx, self._ref, number)
-        return commits.inspect_number(tx.sql, number)
+        layer = self._stack.top
+        if not staged.give_way(tx, staged.BranchKey(self._ref.repo, self._ref.name), layer):
+            raise refs.RefMoved(f"writes to the branch {self._ref.name} become a commit first", hint="try again")
+        return deltas.publish(tx, self._ref, layer, content, started_us=started_us, description=description)
 
 
 @asynccontextmanager

@@ -62,7 +62,7 @@ def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) 
     require_state(tx, job, JobState.STARTING, JobState.RUNNING)
     for layer in stack_of(tx.sql, job):
         staging.set_state(tx, layer, LayerState.SEALED)
-        uploads.drop_all(tx, layer)
+        uploads.drop_all(tx, uploads.place_of_layer(layer))
         staging.measure(tx, layer)
     values = {"state": JOB_STATE.code(JobState.FINISHING), "draft": canonical(dict(draft)), **counters}
     tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
@@ -139,7 +139,7 @@ def put_aside(tx: Transaction, job: int) -> tree.ReadSet:
     layers = (last.id, *stack) if last is not None and has_failed else stack
     for layer in layers:
         staging.set_state(tx, layer, LayerState.QUARANTINED)
-        uploads.drop_all(tx, layer)
+        uploads.drop_all(tx, uploads.place_of_layer(layer))
     return layers
 
 

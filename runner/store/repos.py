@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from runner.model.address import DEFAULT_BRANCH, check_name
 from runner.model.commit import Repo
 from runner.model.errors import Conflict, NotFound
-from runner.store import projects
+from runner.store import projects, staged
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
@@ -72,7 +72,7 @@ async def delete(store: Store, project: str, name: str) -> None:
         NoSuchRepo, RepoInUse.
     """
 
-    def remove(tx: Transaction) -> None:
+    def run(tx: Transaction) -> None:
         repo = require(tx.sql, project, name)
         writer = sa.select(t.pipeline.c.name).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
         if tx.sql.execute(writer).first() is not None:
@@ -80,13 +80,20 @@ async def delete(store: Store, project: str, name: str) -> None:
                 f"the pipeline {name} writes the repo {name}, so it stays",
                 hint=f"runner branch delete {name}@BRANCH removes a branch of it",
             )
-        commits = sa.select(t.commit.c.id).where(t.commit.c.repo == repo)
-        tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
-        tx.sql.execute(sa.delete(t.commit).where(t.commit.c.repo == repo))
-        tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == repo))
-        tx.sql.execute(sa.delete(t.repo).where(t.repo.c.id == repo))
+        remove(tx, repo)
 
-    await store.writer.write(remove)
+    await store.writer.write(run)
+
+
+def remove(tx: Transaction, repo: int) -> None:
+    """Remove a repo that no pipeline writes."""
+    for name in tx.sql.execute(sa.select(t.branch.c.name).where(t.branch.c.repo == repo)).scalars().all():
+        staged.drop(tx, staged.BranchKey(repo, name))
+    commits = sa.select(t.commit.c.id).where(t.commit.c.repo == repo)
+    tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
+    tx.sql.execute(sa.delete(t.commit).where(t.commit.c.repo == repo))
+    tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == repo))
+    tx.sql.execute(sa.delete(t.repo).where(t.repo.c.id == repo))
 
 
 def find(sql: sa.Connection, project: str, name: str) -> int | None:

@@ -1,7 +1,8 @@
 """Settling what dead processes left behind, by the state in which it stands.
 
-A job that was sealed is committed, with the record that was journalled then; an earlier one is abandoned. What a
-living process owns is left alone: its lock says so. Each step may be repeated, also by several processes at once.
+A job that was sealed is committed, with the record that was journalled then; an earlier one is abandoned. A burst
+becomes a commit. What a living process owns is left alone: its lock says so. Each step may be repeated, also by
+several processes at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from runner.model.job import JobKey, JobState
-from runner.store import finishing, jobs, staging
+from runner.store import closing, finishing, jobs, staging
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction
@@ -27,7 +28,7 @@ _UNFINISHED = (LayerState.OPEN, LayerState.BUILDING)
 
 
 async def settle(store: Store) -> None:
-    """Settle jobs whose runner died, and drop layers that nobody will finish.
+    """Settle jobs and bursts of dead processes, and drop layers that nobody will finish.
 
     Cancellation: what is not settled is met again.
     """
@@ -40,6 +41,7 @@ async def settle(store: Store) -> None:
                 await settle_job(store, key)
             finally:
                 lock.release()
+    await closing.settle(store)
     await _drop_orphans(store)
     await _clean(store)
 
@@ -68,9 +70,11 @@ async def abandon(store: Store, job: int, end: End) -> None:
 
 
 async def _drop_orphans(store: Store) -> None:
-    """Put those unfinished layers aside whose writer is gone."""
-    unfinished = t.layer.c.state.in_(_UNFINISHED)
-    rows = store.catalog.rows(sa.select(t.layer.c.id, t.layer.c.owner).where(unfinished))
+    """Put those unfinished layers aside whose writer is gone; a burst, which was acknowledged, never."""
+    is_burst = t.layer.c.id.in_(sa.select(t.burst.c.layer))
+    rows = store.catalog.rows(
+        sa.select(t.layer.c.id, t.layer.c.owner).where(t.layer.c.state.in_(_UNFINISHED), ~is_burst)
+    )
     for row in rows:
         lock = OwnerLock(store.folder, row.owner)
         if lock.try_take():

@@ -1,4 +1,8 @@
-"""Multipart uploads in progress above an open layer. All here runs inside a write transaction, or only reads."""
+"""Multipart uploads in progress. All here runs inside a write transaction, or only reads.
+
+An upload belongs to the *place* where its object will appear: an attempt's layer, with which it goes, or a branch,
+where it stays until it is completed or aborted. Whoever calls knows that the place still takes writes.
+"""
 
 from __future__ import annotations
 
@@ -34,23 +38,33 @@ from runner.store.view import BadChecksum, CompletedPart, InvalidPart, NoSuchUpl
 
 PART_MIN_BYTES = 5 * 1024 * 1024
 """Of every part but the last (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html)."""
+COMPLETED_KEPT_US = 24 * 3600 * 1_000_000
+
+
+def place_of_layer(layer: int) -> str:
+    """Return the place of the uploads of an attempt, by its layer."""
+    return f"layer-{layer}"
+
+
+def place_of_branch(repo: int, branch: str) -> str:
+    """Return the place of the uploads of a branch."""
+    return f"branch-{repo}-{branch}"
 
 
 def create(
     tx: Transaction,
-    layer: int,
+    place: str,
     key: bytes,
     attributes: Attributes,
     *,
     algorithm: ChecksumAlgorithm | None,
     checksum_type: ChecksumType,
 ) -> Upload:
-    """Begin an upload above *layer*; raises `ViewClosed`."""
-    staging.require_open(tx, layer)
+    """Begin an upload at *place*."""
     upload = Upload(uuid.uuid4().hex, key, from_us(tx.now_us), attributes, algorithm, checksum_type)
     values = {
         "id": upload.id,
-        "layer": layer,
+        "place": place,
         "key": key,
         "meta": encode_attributes(attributes),
         "algorithm": algorithm,
@@ -61,14 +75,14 @@ def create(
     return upload
 
 
-def find(sql: sa.Connection, layer: int, key: bytes, upload_id: str) -> Upload:
+def find(sql: sa.Connection, place: str, key: bytes, upload_id: str) -> Upload:
     """Return an upload, also a completed one, so that completing it again has its answer; raises `NoSuchUpload`."""
-    return _upload(_row(sql, layer, upload_id, key))
+    return _upload(_row(sql, place, upload_id, key))
 
 
-def put_part(tx: Transaction, layer: int, upload: Upload, part: Part, stored: Stored) -> Part:
-    """Store a part over the one of the same number; raises `ViewClosed`, `NoSuchUpload`."""
-    require_open(tx, layer, upload)
+def put_part(tx: Transaction, place: str, upload: Upload, part: Part, stored: Stored) -> Part:
+    """Store a part over the one of the same number; raises `NoSuchUpload`."""
+    require_open(tx, place, upload)
     tx.db.execute("DELETE FROM part WHERE upload = ? AND n = ?", (upload.id, part.number))
     tx.db.execute(
         "INSERT INTO part (upload, n, kind, content, digest, size, etag, checksum, modified_us)"
@@ -78,16 +92,15 @@ def put_part(tx: Transaction, layer: int, upload: Upload, part: Part, stored: St
     return Part(part.number, stored.size, part.etag, part.checksum, from_us(tx.now_us))
 
 
-def require_open(tx: Transaction, layer: int, upload: Upload) -> None:
-    """Raise `ViewClosed` or `NoSuchUpload` unless *upload* still takes parts."""
-    staging.require_open(tx, layer)
-    if _row(tx.sql, layer, upload.id, upload.key).completed is not None:
+def require_open(tx: Transaction, place: str, upload: Upload) -> None:
+    """Raise `NoSuchUpload` unless *upload* still takes parts."""
+    if _row(tx.sql, place, upload.id, upload.key).completed is not None:
         raise NoSuchUpload("the upload is complete")
 
 
-def list_parts(sql: sa.Connection, layer: int, upload: Upload, after: int, limit: int) -> tuple[Sequence[Part], bool]:
+def list_parts(sql: sa.Connection, place: str, upload: Upload, after: int, limit: int) -> tuple[Sequence[Part], bool]:
     """Return parts with numbers above *after*, and whether there are more; raises `NoSuchUpload`."""
-    if _row(sql, layer, upload.id, upload.key).completed is not None:
+    if _row(sql, place, upload.id, upload.key).completed is not None:
         raise NoSuchUpload("the upload is complete")
     columns = t.part.c
     rows = sql.execute(
@@ -98,7 +111,7 @@ def list_parts(sql: sa.Connection, layer: int, upload: Upload, after: int, limit
 
 
 def list_uploads(
-    sql: sa.Connection, layer: int, prefix: bytes, after: tuple[bytes, str], limit: int
+    sql: sa.Connection, place: str, prefix: bytes, after: tuple[bytes, str], limit: int
 ) -> tuple[Sequence[Upload], bool]:
     """Return uploads in progress by key and id after a position; without an id: after all uploads of that key."""
     columns = t.upload.c
@@ -106,12 +119,30 @@ def list_uploads(
     beyond = columns.key > key
     if upload_id:
         beyond |= (columns.key == key) & (columns.id > upload_id)
-    statement = sa.select(t.upload).where(columns.layer == layer, columns.completed.is_(None), columns.key >= prefix)
+    statement = sa.select(t.upload).where(columns.place == place, columns.completed.is_(None), columns.key >= prefix)
     end = tree.prefix_end(prefix)
     if end is not None:
         statement = statement.where(columns.key < end)
     rows = sql.execute(statement.where(beyond).order_by(columns.key, columns.id).limit(limit + 1)).fetchall()
     return [_upload(row) for row in rows[:limit]], len(rows) > limit
+
+
+def completed(tx: Transaction, place: str, upload: Upload, listed: Sequence[CompletedPart]) -> Entry | None:
+    """Return what an upload became by the same list; None: it is not complete. Raises `NoSuchUpload`."""
+    row = _row(tx.sql, place, upload.id, upload.key)
+    if row.completed is None:
+        return None
+    answer = json.loads(row.completed)
+    if answer["parts"] != _wanted(listed):
+        raise NoSuchUpload("the upload was completed with other parts")
+    key, kind, number, digest, *middle = answer["row"]
+    size, etag, modified_us, _meta, checksum, parts = middle
+    return whole_entry_of(
+        tx.db,
+        Row(
+            bytes.fromhex(key), kind, number, bytes.fromhex(digest), size, etag, modified_us, row.meta, checksum, parts
+        ),
+    )
 
 
 def complete(
@@ -125,13 +156,8 @@ def complete(
 ) -> Entry:
     """Make the listed parts one object; raises as `runner.store.view.Bucket.complete_upload`.
 
-    What it becomes is kept with the upload: the same list again gets the same answer.
+    What it becomes is kept with the upload: the same list again gets the same answer, by `completed`.
     """
-    staging.require_open(tx, stack.top)
-    row = _row(tx.sql, stack.top, upload.id, upload.key)
-    wanted = [[part.number, part.etag, part.checksum] for part in listed]
-    if row.completed is not None:
-        return _again(tx, row, wanted)
     parts, slices = _listed(tx, upload, listed)
     checksum = _checksum_of(upload, parts, announced)
     staging.judge(tx.db, stack.read_set, upload.key, condition)
@@ -149,35 +175,42 @@ def complete(
         stored.content,
     )
     staging.put(tx, stack.top, entry, part_list)
-    answer = json.dumps({"parts": wanted, "row": [_text(value) for value in row_of(entry, part_list)]}).encode()
+    row = [_text(value) for value in row_of(entry, part_list)]
+    answer = json.dumps({"parts": _wanted(listed), "row": row}).encode()
     tx.sql.execute(sa.update(t.upload).where(t.upload.c.id == upload.id).values(completed=answer))
     tx.sql.execute(sa.delete(t.part).where(t.part.c.upload == upload.id))
     return entry
 
 
-def abort(tx: Transaction, layer: int, upload: Upload) -> None:
-    """Forget an upload and its parts; raises `ViewClosed`, `NoSuchUpload`."""
-    require_open(tx, layer, upload)
+def abort(tx: Transaction, place: str, upload: Upload) -> None:
+    """Forget an upload and its parts; raises `NoSuchUpload`."""
+    require_open(tx, place, upload)
     tx.sql.execute(sa.delete(t.part).where(t.part.c.upload == upload.id))
     tx.sql.execute(sa.delete(t.upload).where(t.upload.c.id == upload.id))
 
 
-def drop_all(tx: Transaction, layer: int) -> int:
-    """Forget all uploads above *layer*; return how many were never completed."""
-    ids = sa.select(t.upload.c.id).where(t.upload.c.layer == layer)
+def drop_all(tx: Transaction, place: str) -> int:
+    """Forget all uploads at *place*; return how many were never completed."""
+    ids = sa.select(t.upload.c.id).where(t.upload.c.place == place)
     open_ones = tx.sql.execute(
         sa.select(sa.func.count())
         .select_from(t.upload)
-        .where(t.upload.c.layer == layer, t.upload.c.completed.is_(None))
+        .where(t.upload.c.place == place, t.upload.c.completed.is_(None))
     ).scalar_one()
     tx.sql.execute(sa.delete(t.part).where(t.part.c.upload.in_(ids)))
-    tx.sql.execute(sa.delete(t.upload).where(t.upload.c.layer == layer))
+    tx.sql.execute(sa.delete(t.upload).where(t.upload.c.place == place))
     return open_ones
 
 
-def _row(sql: sa.Connection, layer: int, upload_id: str, key: bytes) -> sa.Row[Any]:
+def forget_completed(tx: Transaction, place: str) -> None:
+    """Forget what old uploads at *place* became: nobody asks again after a day."""
+    is_old = t.upload.c.created_us < tx.now_us - COMPLETED_KEPT_US
+    tx.sql.execute(sa.delete(t.upload).where(t.upload.c.place == place, t.upload.c.completed.is_not(None), is_old))
+
+
+def _row(sql: sa.Connection, place: str, upload_id: str, key: bytes) -> sa.Row[Any]:
     row = sql.execute(sa.select(t.upload).where(t.upload.c.id == upload_id)).first()
-    if row is None or row.layer != layer or row.key != key:
+    if row is None or row.place != place or row.key != key:
         raise NoSuchUpload("there is no such upload")
     return row
 
@@ -233,28 +266,8 @@ def _checksum_of(upload: Upload, parts: Sequence[Part], announced: Checksum | No
     return checksum
 
 
-def _again(tx: Transaction, row: sa.Row[Any], wanted: list[list[Any]]) -> Entry:
-    """Return what the upload became, for the list that made it so."""
-    answer = json.loads(row.completed)
-    if answer["parts"] != wanted:
-        raise NoSuchUpload("the upload was completed with other parts")
-    key, kind, number, digest, *middle = answer["row"]
-    size, etag, modified_us, _meta, checksum, part_list = middle
-    return whole_entry_of(
-        tx.db,
-        Row(
-            bytes.fromhex(key),
-            kind,
-            number,
-            bytes.fromhex(digest),
-            size,
-            etag,
-            modified_us,
-            row.meta,
-            checksum,
-            part_list,
-        ),
-    )
+def _wanted(listed: Sequence[CompletedPart]) -> list[list[Any]]:
+    return [[part.number, part.etag, part.checksum] for part in listed]
 
 
 def _text(value: object) -> object:

@@ -47,6 +47,14 @@ class BucketAlreadyOwned(Conflict):
     """The bucket is already there."""
 
 
+class BucketNotEmpty(Conflict):
+    """The bucket that is to be removed still holds objects."""
+
+
+class InvalidBucketName(Invalid):
+    """No new bucket can have that name."""
+
+
 class PreconditionFailed(Conflict):
     """A condition of the request does not hold at the moment of the write."""
 
@@ -243,10 +251,11 @@ class View(Protocol):
         """
 
     async def create_bucket(self, name: str) -> Bucket:
-        """Make a bucket.
+        """Make a bucket; one that is the caller's own already may stay as it is.
 
         Raises:
-            BucketAlreadyOwned: It is there.
+            BucketAlreadyOwned: It is there, and the view makes none.
+            InvalidBucketName: No bucket can be called so.
             AccessDenied: This view makes none.
         """
 
@@ -254,5 +263,5 @@ class View(Protocol):
         """Remove an empty bucket.
 
         Raises:
-            NoSuchBucket, AccessDenied.
+            NoSuchBucket, BucketNotEmpty, AccessDenied.
         """

@@ -99,7 +99,7 @@ async def test_an_address_means_one_commit(store):
 
 
 async def test_digits_that_several_commits_begin_with_are_refused(store, monkeypatch):
-    monkeypatch.setattr("runner.store.changes.new_commit_id", iter([f"0123456789ab4{n:019x}" for n in (1, 2)]).__next__)
+    monkeypatch.setattr("runner.store.deltas.new_commit_id", iter([f"0123456789ab4{n:019x}" for n in (1, 2)]).__next__)
     await commit_objects(store, {b"a": b"1"})
     await commit_objects(store, {b"a": b"2"})
     with pytest.raises(AmbiguousCommit):

@@ -108,6 +108,17 @@ branch = Table(
     **_CLUSTERED,
 )
 
+burst = Table(  # what is staged on a branch: its layers, the newest on top
+    "burst",
+    metadata,
+    _some("repo", INTEGER),
+    _some("branch", TEXT),
+    _some("layer", INTEGER),
+    _some("opened_us", INTEGER),
+    PrimaryKeyConstraint("repo", "branch", "layer"),
+    **_CLUSTERED,
+)
+
 commit = Table(
     "commits",
     metadata,
@@ -192,7 +203,7 @@ upload = Table(
     "upload",
     metadata,
     Column("id", TEXT, primary_key=True),
-    _some("layer", INTEGER),  # where the object will appear
+    _some("place", TEXT),  # where the object will appear: an attempt's layer, or a branch
     _some("key", BLOB),
     Column("meta", BLOB),
     Column("algorithm", TEXT),
@@ -201,7 +212,7 @@ upload = Table(
     Column("completed", BLOB),  # which parts made it an object, so that the same request has the same answer
     **_CLUSTERED,
 )
-Index("upload_key", upload.c.layer, upload.c.key, upload.c.id)
+Index("upload_key", upload.c.place, upload.c.key, upload.c.id)
 
 part = Table(
     "part",

@@ -1,0 +1,80 @@
+"""Closing a burst: what is staged on a branch becomes its next commit.
+
+Sealed first, so that later writes begin another layer and never wait; digested; published. Every step may be
+repeated, also by another process: a crash in between is settled by whoever opens the store next.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from runner.model.commit import Commit
+from runner.store import commits, deltas, refs, staged, staging, uploads
+from runner.store.catalog.codes import LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.contentsum import ContentSum
+from runner.store.locks import OwnerLock
+from runner.store.refs import Ref, RefMoved
+from runner.store.staged import BranchKey, Pending
+from runner.store.store import Store
+
+
+async def close(store: Store, branch: BranchKey, owner: str) -> list[Commit]:
+    """Make what *owner* staged on a branch a commit, after what was sealed there before.
+
+    Returns:
+        The commits made, oldest first; none when nothing was left to commit, or somebody else did it.
+    """
+    if staged.oldest(store.catalog.db, branch) is None:
+        return []
+    await store.writer.write(partial(staged.seal, branch=branch, owner=owner))
+    made = []
+    while (pending := staged.oldest(store.catalog.db, branch)) is not None and pending.is_sealed:
+        commit = await _publish(store, branch, pending)
+        if commit is not None:
+            made.append(commit)
+            store.merges.notice()
+    return made
+
+
+async def settle(store: Store) -> None:
+    """Close the bursts of dead processes.
+
+    Cancellation: what is not settled is met again.
+    """
+    for branch, owner in staged.everything(store.catalog.db):
+        lock = OwnerLock(store.folder, owner)
+        if lock.try_take():
+            try:
+                await close(store, branch, owner)
+            finally:
+                lock.release()
+
+
+async def _publish(store: Store, branch: BranchKey, pending: Pending) -> Commit | None:
+    """Make one sealed layer a commit above the head of the moment; None: it held nothing, or it is one already."""
+    while True:
+        sql = store.catalog.sql
+        ref = refs.find(sql, *branch)
+        head = None if ref is None else ref.head
+        below = () if head is None else commits.read_set(sql, head)
+        content = await deltas.content_above(store, head, below, pending.layer)
+        try:
+            return await store.writer.write(
+                partial(_publish_above, branch=branch, ref=ref, pending=pending, content=content)
+            )
+        except RefMoved:
+            continue  # by an import, say: what it made is below now
+
+
+def _publish_above(
+    tx: Transaction, branch: BranchKey, ref: Ref | None, pending: Pending, content: ContentSum
+) -> Commit | None:
+    if not staged.forget(tx, branch, pending.layer):
+        return None
+    holds_something = tx.db.execute("SELECT 1 FROM entry WHERE layer = ? LIMIT 1", (pending.layer,)).fetchone()
+    if ref is None or holds_something is None:
+        staging.set_state(tx, pending.layer, LayerState.DROPPING)
+        return None
+    uploads.forget_completed(tx, uploads.place_of_branch(*branch))
+    return deltas.publish(tx, ref, pending.layer, content, started_us=pending.opened_us)

@@ -1,0 +1,48 @@
+"""A sealed layer above a branch's head becomes the next commit of the branch."""
+
+from __future__ import annotations
+
+from runner.model.commit import Commit, CommitOrigin
+from runner.model.ids import new_commit_id
+from runner.store import commits, refs, runs, staging, tree
+from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.engine import Transaction
+from runner.store.contentsum import ContentSum
+from runner.store.store import Store
+
+
+async def content_above(store: Store, head: int | None, below: tree.ReadSet, layer: int) -> ContentSum:
+    """Return what *head*, which is read through *below*, holds with *layer* on top; costs what *layer* holds."""
+    catalog = store.catalog
+    content = commits.content_of(catalog.sql, head)
+    async for row in tree.walk(catalog.db, (layer,), tombstones=True):
+        before = tree.find(catalog.db, below, row.key)
+        if before is not None:
+            content.remove(before)
+        if row.kind != EntryKind.TOMBSTONE:
+            content.add(row)
+    return content
+
+
+def publish(
+    tx: Transaction, ref: refs.Ref, layer: int, content: ContentSum, *, started_us: int, description: str = ""
+) -> Commit:
+    """Make *layer* a commit above the head of *ref* and move the branch; raises `RefMoved`."""
+    staging.measure(tx, layer)
+    below = () if ref.head is None else commits.read_set(tx.sql, ref.head)
+    draft = commits.Draft(
+        repo=ref.repo,
+        id=new_commit_id(),
+        branch=ref.name,
+        parent=ref.head,
+        base=ref.head,
+        layers=(layer,),
+        read_set=runs.merged(tx, (layer, *below)),
+        content=content,
+        origin=CommitOrigin.USER,
+        started_us=started_us,
+        description=description,
+    )
+    number = commits.insert(tx, draft)
+    refs.move(tx, ref, number)
+    return commits.inspect_number(tx.sql, number)

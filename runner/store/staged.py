@@ -1,0 +1,157 @@
+"""What is staged on branches: written, durable and readable, and no commit yet.
+
+A branch has at most one open layer, which one process fills, and below it sealed ones that are about to become
+commits. Together with the head they are what the branch holds for whoever reads or writes it through a bucket.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from runner.model.errors import Unavailable
+from runner.store import staging, uploads
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.staging import Stack
+from runner.store.tree import ReadSet
+from runner.store.view import NoSuchBucket
+
+_LOOK = """
+    SELECT c.read_set, s.layer, l.state, l.owner FROM branch b
+    LEFT JOIN commits c ON c.id = b.head
+    LEFT JOIN burst s ON s.repo = b.repo AND s.branch = b.name
+    LEFT JOIN layer l ON l.id = s.layer
+    WHERE b.repo = ? AND b.name = ? ORDER BY s.layer DESC
+"""
+_INSERT = "INSERT INTO burst (repo, branch, layer, opened_us) VALUES (?, ?, ?, ?)"
+_SEAL = """
+    UPDATE layer SET state = :sealed WHERE state = :open AND owner = :owner
+    AND id IN (SELECT layer FROM burst WHERE repo = :repo AND branch = :branch)
+"""
+_OLDEST = """
+    SELECT s.layer, l.state, s.opened_us FROM burst s JOIN layer l ON l.id = s.layer
+    WHERE s.repo = ? AND s.branch = ? ORDER BY s.layer LIMIT 1
+"""
+_LEFT = "SELECT DISTINCT s.repo, s.branch, l.owner FROM burst s JOIN layer l ON l.id = s.layer ORDER BY 1, 2"
+_OVERTAKE = """
+    DELETE FROM entry WHERE layer = :staged AND key IN (SELECT key FROM entry WHERE layer = :newer)
+"""
+
+
+class BranchBusy(Unavailable):
+    """Another process takes the writes to the branch at the moment."""
+
+
+class BranchKey(NamedTuple):
+    """A branch: the number of its repo, and its name."""
+
+    repo: int
+    name: str
+
+
+class Pending(NamedTuple):
+    """A layer that will be the next commit of its branch, once it is sealed."""
+
+    layer: int
+    is_sealed: bool
+    opened_us: int
+
+
+class Left(NamedTuple):
+    """A branch with something staged on it, and the lock of who staged it."""
+
+    branch: BranchKey
+    owner: str
+
+
+def read_set(db: sqlite3.Connection, branch: BranchKey) -> ReadSet:
+    """Return the layers that a read of a branch merges, what is staged first; raises `NoSuchBucket`."""
+    rows = _look(db, branch)
+    return (*(layer for _, layer, _, _ in rows if layer is not None), *_below(rows))
+
+
+def open_stack(tx: Transaction, branch: BranchKey, owner: str) -> Stack:
+    """Return the open layer of a branch, begun now where there is none, and what lies below it.
+
+    Raises:
+        NoSuchBucket: The branch is not there any more.
+        BranchBusy: Another process than *owner*'s fills the open layer.
+    """
+    rows = _look(tx.db, branch)
+    layers = [layer for _, layer, _, _ in rows if layer is not None]
+    _, top, state, holder = rows[0]
+    if top is None or state != LayerState.OPEN:
+        top = staging.open_layer(tx, owner)
+        tx.db.execute(_INSERT, (*branch, top, tx.now_us))
+        return Stack(top, (*layers, *_below(rows)))
+    if holder != owner:
+        raise BranchBusy("another process writes to the branch; what it wrote becomes a commit soon", hint="try again")
+    return Stack(top, (*layers[1:], *_below(rows)))
+
+
+def require_branch(tx: Transaction, branch: BranchKey) -> None:
+    """Raise `NoSuchBucket` unless the branch is there."""
+    _look(tx.db, branch)
+
+
+def seal(tx: Transaction, branch: BranchKey, owner: str) -> None:
+    """Let nothing more into the layer that *owner* fills; the next write begins another."""
+    states = {"sealed": LayerState.SEALED, "open": LayerState.OPEN}
+    tx.db.execute(_SEAL, {**states, "owner": owner, "repo": branch.repo, "branch": branch.name})
+
+
+def oldest(db: sqlite3.Connection, branch: BranchKey) -> Pending | None:
+    """Return what was staged first on a branch and is no commit yet."""
+    row = db.execute(_OLDEST, branch).fetchone()
+    return None if row is None else Pending(row[0], row[1] == LayerState.SEALED, row[2])
+
+
+def forget(tx: Transaction, branch: BranchKey, layer: int) -> bool:
+    """Take a layer off what is staged; False: somebody else did."""
+    statement = sa.delete(t.burst).where(
+        t.burst.c.repo == branch.repo, t.burst.c.branch == branch.name, t.burst.c.layer == layer
+    )
+    return tx.sql.execute(statement).rowcount == 1
+
+
+def drop(tx: Transaction, branch: BranchKey) -> None:
+    """Drop all that is staged on a branch that goes, and its uploads."""
+    while (pending := oldest(tx.db, branch)) is not None:
+        forget(tx, branch, pending.layer)
+        staging.set_state(tx, pending.layer, LayerState.DROPPING)
+    uploads.drop_all(tx, uploads.place_of_branch(*branch))
+
+
+def give_way(tx: Transaction, branch: BranchKey, newer: int) -> bool:
+    """Take out of the open layer what *newer* holds, a layer that becomes a commit now.
+
+    Returns:
+        False: older writes are about to become a commit, which must come first.
+    """
+    pending = oldest(tx.db, branch)
+    if pending is not None and not pending.is_sealed:
+        tx.db.execute(_OVERTAKE, {"staged": pending.layer, "newer": newer})
+    return pending is None or not pending.is_sealed
+
+
+def everything(db: sqlite3.Connection) -> list[Left]:
+    """Return all branches with something staged on them."""
+    return [Left(BranchKey(repo, name), owner) for repo, name, owner in db.execute(_LEFT).fetchall()]
+
+
+def _look(db: sqlite3.Connection, branch: BranchKey) -> list[tuple[str | None, int | None, int | None, str | None]]:
+    rows = db.execute(_LOOK, branch).fetchall()
+    if not rows:
+        raise NoSuchBucket("there is no such branch")
+    return rows
+
+
+def _below(rows: list[tuple[str | None, int | None, int | None, str | None]]) -> ReadSet:
+    """Return the layers of the head."""
+    text = rows[0][0]
+    return () if text is None else tuple(json.loads(text))

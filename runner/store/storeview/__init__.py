@@ -1,0 +1,177 @@
+"""The whole store as buckets: each branch one that is read and written, each commit one that is read.
+
+A bucket that is made is a branch, and its repo when that is missing; the repo goes with its last branch.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from runner.model.address import DEFAULT_BRANCH, InvalidName
+from runner.store import branches, refs, repos, staged, tree
+from runner.store.buckets import CommitBucket, commit_bucket
+from runner.store.bursts import Bursts
+from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.engine import Transaction
+from runner.store.gate import Door, Gate
+from runner.store.projects import NoSuchProject
+from runner.store.reads import Traffic
+from runner.store.staged import BranchKey
+from runner.store.store import Store
+from runner.store.storeview.branch import BranchBucket
+from runner.store.storeview.names import BucketName, name_of, parse, parse_new
+from runner.store.times import from_us
+from runner.store.view import AccessDenied, BucketNotEmpty, InvalidBucketName, NoSuchBucket
+
+__all__ = ["StoreView"]
+
+_BRANCHES = """
+    SELECT r.project, r.name, b.name, b.repo, b.created_us, (
+        SELECT v.spec FROM pipeline p JOIN pipeline_version v ON v.pipeline = p.id
+        WHERE p.project = r.project AND p.name = r.name ORDER BY v.version DESC LIMIT 1
+    ) FROM branch b JOIN repo r ON r.id = b.repo
+"""
+_BRANCH = f"{_BRANCHES} WHERE r.project = ? AND r.name = ? AND b.name = ?"
+_COMMITS = """
+    SELECT c.id, c.branch FROM commits c JOIN repo r ON r.id = c.repo
+    WHERE r.project = ? AND r.name = ? AND c.uuid >= ? AND c.uuid < ? LIMIT 2
+"""
+
+
+class _Branch(NamedTuple):
+    """A branch as the catalog tells of it; *spec* is that of the pipeline that its repo is called after."""
+
+    project: str
+    repo: str
+    name: str
+    number: int
+    created_us: int
+    spec: bytes | None
+
+    @property
+    def key(self) -> BranchKey:
+        return BranchKey(self.number, self.name)
+
+    @property
+    def names(self) -> BucketName:
+        return BucketName(self.project, self.repo, self.name)
+
+    @property
+    def pipeline(self) -> str:
+        """Return the name of the pipeline whose output branch it is; else nothing."""
+        if self.spec is None or json.loads(self.spec).get("outputBranch", DEFAULT_BRANCH) != self.name:
+            return ""
+        return self.repo
+
+
+class StoreView:
+    """What whoever may do everything sees of a store.
+
+    Args:
+        store: Which.
+        bursts: Take the writes.
+        project: Of buckets whose name says none.
+    """
+
+    def __init__(self, store: Store, bursts: Bursts, *, project: str) -> None:
+        self._store = store
+        self._bursts = bursts
+        self._project = project
+        self._door = Door(Gate(), Traffic())
+
+    async def list_buckets(self) -> Sequence[BranchBucket]:
+        """As `runner.store.view.View.list_buckets`: every branch."""
+        rows = self._store.catalog.db.execute(_BRANCHES).fetchall()
+        found = {name_of(branch.names, self._project): branch for branch in map(_Branch._make, rows)}
+        return [self._bucket(name, found[name]) for name in sorted(found)]
+
+    async def get_bucket(self, name: str) -> BranchBucket | CommitBucket:
+        """As `runner.store.view.View.get_bucket`: a branch, or a commit, which is not listed."""
+        parsed = parse(name, self._project)
+        if parsed is None:
+            raise NoSuchBucket("there is no such bucket")
+        found = _find(self._store.catalog.db, parsed)
+        if parsed.commit:
+            return commit_bucket(self._store, name, self._find_commit(parsed, found), door=self._door)
+        if found is None:
+            raise NoSuchBucket("there is no such bucket")
+        return self._bucket(name, found)
+
+    async def create_bucket(self, name: str) -> BranchBucket:
+        """As `runner.store.view.View.create_bucket`; one that is there stays as it is."""
+        wanted = parse_new(name, self._project)
+        if wanted.commit:
+            raise AccessDenied("A commit is made by writing to its branch.")
+
+        def make(tx: Transaction) -> None:
+            try:
+                refs.ensure(tx, repos.ensure(tx, wanted.project, wanted.repo), wanted.branch)
+            except (InvalidName, NoSuchProject) as exc:
+                raise InvalidBucketName(exc.message) from exc
+
+        found = _find(self._store.catalog.db, wanted)
+        if found is None:
+            await self._store.writer.write(make)
+            found = _find(self._store.catalog.db, wanted)
+        if found is None:
+            raise NoSuchBucket("somebody has removed the bucket meanwhile")
+        return self._bucket(name, found)
+
+    async def delete_bucket(self, name: str) -> None:
+        """As `runner.store.view.View.delete_bucket`."""
+        bucket = await self.get_bucket(name)
+        if not bucket.is_writable:
+            raise AccessDenied("Neither a commit nor the output branch of a pipeline can be removed.")
+        parsed = parse(name, self._project)
+
+        def remove(tx: Transaction) -> None:
+            found = None if parsed is None else _find(tx.db, parsed)
+            if found is None:
+                raise NoSuchBucket("there is no such bucket")
+            if _holds_something(tx.db, staged.read_set(tx.db, found.key)):
+                raise BucketNotEmpty("The bucket that you tried to delete is not empty.")
+            branches.remove(tx, refs.require(tx.sql, *found.key))
+            if found.spec is None and not _has_branches(tx.db, found.number):
+                repos.remove(tx, found.number)
+
+        await self._store.writer.write(remove)
+
+    def _bucket(self, name: str, found: _Branch) -> BranchBucket:
+        return BranchBucket(
+            self._store,
+            name,
+            from_us(found.created_us),
+            branch=found.key,
+            bursts=self._bursts,
+            pipeline=found.pipeline,
+            door=self._door,
+        )
+
+    def _find_commit(self, wanted: BucketName, branch: _Branch | None) -> int:
+        """Return the one commit that begins with the digits: made on the branch, or on another of those there."""
+        digits = (wanted.commit, wanted.commit + "g")
+        rows = self._store.catalog.db.execute(_COMMITS, (wanted.project, wanted.repo, *digits)).fetchall()
+        if len(rows) != 1 or (branch is None and rows[0][1] != wanted.branch):
+            raise NoSuchBucket("there is no such commit, or several begin with these digits")
+        number: int = rows[0][0]
+        return number
+
+
+def _find(db: sqlite3.Connection, name: BucketName) -> _Branch | None:
+    row = db.execute(_BRANCH, (name.project, name.repo, name.branch)).fetchone()
+    return None if row is None else _Branch._make(row)
+
+
+def _has_branches(db: sqlite3.Connection, repo: int) -> bool:
+    return db.execute("SELECT 1 FROM branch WHERE repo = ? LIMIT 1", (repo,)).fetchone() is not None
+
+
+def _holds_something(db: sqlite3.Connection, layers: tree.ReadSet) -> bool:
+    merge = tree.Merge(db, layers, b"", None)
+    while (row := merge.step()) is not None:
+        if row.kind != EntryKind.TOMBSTONE:
+            return True
+    return False
