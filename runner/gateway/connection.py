@@ -14,6 +14,7 @@ The classes are those of hypercorn 0.18, which has no public face for any of thi
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -105,7 +106,6 @@ class _Http11(H11Protocol):
             context,
             tasks,
             ConnectionState({}),
-            ssl=False,
             **peers,
         )
         self.connection: h11.Connection = _Parser(h11.SERVER, config.h11_max_incomplete_size)
@@ -203,12 +203,23 @@ class Connection(TCPServer):
         config: hypercorn's; ``keep_alive_timeout`` limits waiting for a head and for the client to take an answer.
         context: Shared by the connections of a server; its ``terminated`` event ends each after its request.
         stream: Closed at the end.
+        tls: Certificate and key; None: plain HTTP.
     """
 
-    def __init__(self, app: App, config: Config, context: WorkerContext, stream: trio.SocketStream) -> None:
-        super().__init__(app, config, context, {}, stream)  # type: ignore[arg-type]  # no TLS, and called by `_Requests`
+    def __init__(
+        self,
+        app: App,
+        config: Config,
+        context: WorkerContext,
+        stream: trio.SocketStream,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        outer = stream if tls is None else trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
+        super().__init__(app, config, context, {}, outer)  # type: ignore[arg-type]  # plain too, and called by `_Requests`
         self._app = app
         self._http: _Http11
+        self._socket = stream.socket
+        self._is_secure = tls is not None
 
     async def run(self) -> None:
         """Serve.
@@ -216,10 +227,10 @@ class Connection(TCPServer):
         Cancellation: ends the request under way.
         """
         try:
-            socket = self.stream.socket
             peers = {
-                "client": parse_socket_addr(socket.family, socket.getpeername()),
-                "server": parse_socket_addr(socket.family, socket.getsockname()),
+                "ssl": self._is_secure,
+                "client": parse_socket_addr(self._socket.family, self._socket.getpeername()),
+                "server": parse_socket_addr(self._socket.family, self._socket.getsockname()),
                 "send": self.protocol_send,
             }
             async with _Requests() as self._task_group:

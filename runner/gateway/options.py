@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,6 +49,7 @@ class GatewayOptions:
         region: What GetBucketLocation says.
         owner: Owner ID and DisplayName.
         idle_seconds: A connection or body that makes no progress for so long is given up.
+        tls: Certificate and key for TLS; None: plain HTTP.
         drain_seconds: How long requests under way may go on after the gateway was told to stop.
         on_request: Called on the loop after each request; must not block.
     """
@@ -59,4 +61,5 @@ class GatewayOptions:
     owner: str = "runner"
     idle_seconds: float = 60.0
     drain_seconds: float = 5.0
+    tls: ssl.SSLContext | None = None
     on_request: Callable[[Access], None] = _ignore

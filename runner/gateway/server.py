@@ -49,11 +49,9 @@ async def serve(
     """
     keep_large_blocks()
     listener = _listen(options.bind)
-    endpoint = options.advertise or _url(listener)
-    if options.token is None and not _is_loopback(listener):
-        _log.warning(
-            "server.exposed", endpoint=endpoint, hint="Every host that reaches it may read and write: use auth."
-        )
+    endpoint = options.advertise or _url(listener, is_secure=options.tls is not None)
+    if not _is_loopback(listener):
+        _warn_if_exposed(options, endpoint)
     await serve_app(Gateway(view, options), listener, options, endpoint, task_status=task_status)
 
 
@@ -82,7 +80,7 @@ async def _accept(app: App, listener: trio.SocketListener, options: GatewayOptio
     config = _configure(options)
 
     async def handle(stream: trio.SocketStream) -> None:
-        await Connection(app, config, context, stream).run()
+        await Connection(app, config, context, stream, options.tls).run()
 
     with trio.CancelScope(shield=True):
         async with trio.open_nursery() as connections:
@@ -118,11 +116,22 @@ def _listen(bind: str) -> trio.SocketListener:
     return trio.SocketListener(trio.socket.from_stdlib_socket(bound))
 
 
-def _url(listener: trio.SocketListener) -> str:
+def _warn_if_exposed(options: GatewayOptions, endpoint: str) -> None:
+    """Say what other hosts can do: more than they should, or see what is none of their business."""
+    if options.token is None:
+        _log.warning(
+            "server.exposed", endpoint=endpoint, hint="Every host that reaches it may read and write: use auth."
+        )
+    elif options.tls is None:
+        _log.warning("server.exposed", endpoint=endpoint, hint="Whoever is on the way reads all that passes: use TLS.")
+
+
+def _url(listener: trio.SocketListener, *, is_secure: bool) -> str:
     host, port = listener.socket.getsockname()[:2]
     if ip_address(host).is_unspecified:
         host = "::1" if ":" in host else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if is_secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _is_loopback(listener: trio.SocketListener) -> bool:

@@ -54,10 +54,23 @@ class GatewaySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """``[serve]``; *tls_cert* and *tls_key* None: plain HTTP."""
+
+    listen: str
+    commit_idle_seconds: float
+    commit_max_seconds: float
+    commit_max_keys: int
+    tls_cert: Path | None
+    tls_key: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """``[auth]``."""
+    """``[auth]``; *token_file* None: there is none."""
 
     enabled: bool
+    token_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,7 @@ class Settings:
     log_stream: Literal["stderr", "stdout"]
     storage: StorageSettings
     gateway: GatewaySettings
+    serve: ServeSettings
     auth: AuthSettings
     job: JobSettings
     secrets: SecretsSettings

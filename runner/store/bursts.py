@@ -219,7 +219,7 @@ def tell(commit: Commit) -> None:
         commit=commit.id,
         objects=commit.objects,
         bytes=commit.size_bytes,
-        message=f"{commit.repo}@{commit.branch} is {commit.id}, {commit.objects:,} objects",
+        message=f"{commit.repo}@{commit.branch} is {commit.id}, objects: {commit.objects:,}",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,13 +27,14 @@ from runner.model.commit import Commit
 from runner.model.errors import RunnerError, Unavailable
 from runner.model.job import Job
 from runner.model.pipeline import Pipeline
-from runner.store import Store, StoreSettings, files, open_store, pipelines
+from runner.store import Store, files, pipelines
 from runner.store.joblog import JobLog
 from runner.store.reads import Traffic
 from runner.store.sessions import open_job
 from runner.supervisor import inputs
 from runner.supervisor.gateways import gateway, new_token, options_of
 from runner.supervisor.scratch import open_scratch
+from runner.supervisor.storage import open_configured
 
 _log = structlog.get_logger()
 
@@ -133,7 +134,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
     log.install()
     stop, requests = Stop(), Requests()
     async with (
-        _open_store(settings) as store,
+        open_configured(settings) as store,
         open_scratch(store.folder / "scratch") as scratch,
         beside(partial(watch_signals, stop)),
     ):
@@ -153,11 +154,6 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
             await _export(store, outcome.commit, request.output, stop)
             exported = request.output
         yield RunResult(store, outcome, requests, exported)
-
-
-def _open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
-    storage = StoreSettings(allow_network_folder=settings.storage.allow_network_folder)
-    return open_store(settings.store, settings=storage)
 
 
 async def _host(settings: Settings, request: RunRequest, scratch: Path) -> JobHost:

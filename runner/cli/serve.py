@@ -1,0 +1,73 @@
+"""``runner serve``: the store over S3."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.options import Command, Options, in_trio
+
+_FILE = click.Path(dir_okay=False)
+_SETTINGS = {
+    "serve.listen": "listen",
+    "serve.tls_cert": "tls_cert",
+    "serve.tls_key": "tls_key",
+    "gateway.advertise": "advertise",
+    "auth.enabled": "auth",
+    "auth.token_file": "token_file",
+}
+
+
+@click.command("serve", cls=Command)
+@click.option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+@click.option("--advertise", metavar="URL", help="What clients are told instead of that address.")
+@click.option("--auth", is_flag=True, default=None, help="Ask for the token on every request.")
+@click.option("--token-file", type=_FILE, metavar="FILE", help="Where the token is: access key and secret key at once.")
+@click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate chain; then the listener speaks TLS.")
+@click.option("--tls-key", type=_FILE, metavar="FILE", help="Its private key.")
+@click.option("--ready-file", type=click.Path(path_type=Path), metavar="FILE", help="Also write the ready line there.")
+@click.pass_obj
+@in_trio
+async def serve(options: Options, /, ready_file: Path | None, **said: Any) -> int:
+    """Serve the whole store over S3 until SIGTERM or Ctrl-C.
+
+    Each branch is a bucket, BRANCH.REPO or REPO for its branch master; each commit too, COMMIT.BRANCH.REPO, which is
+    only read. Writes become one commit when none came for some seconds. Once requests are taken, stdout says where in
+    one JSON line.
+    """
+    from runner.cli.lines import as_json, as_plain
+    from runner.cli.looks import look_at
+    from runner.cli.world import settings_of
+    from runner.supervisor.serve import serve as serve_store
+
+    settings = settings_of(options, {name: said[key] for name, key in _SETTINGS.items() if said[key] is not None})
+    stream = sys.stdout if settings.log_stream == "stdout" else sys.stderr
+    is_for_people = look_at(stream).is_terminal or bool(os.environ.get("CI"))
+    is_plain = settings.log_format == "plain" or (settings.log_format == "auto" and is_for_people)
+    form = as_plain if is_plain else as_json
+
+    def log(record: Any) -> None:
+        stream.write(f"{form(record)}\n")
+        stream.flush()
+
+    def ready(endpoint: str) -> None:
+        line = json.dumps({"endpoint": endpoint, "pid": os.getpid()}) + "\n"
+        if ready_file is not None:
+            _write_whole(ready_file, line)
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+    await serve_store(settings, log, ready)
+    return 0
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Let *file* appear with all of *text* in it, so that whoever waits for it reads no half."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)

@@ -1,0 +1,14 @@
+"""The store that the settings name."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from runner.host.settings import Settings
+from runner.store import Store, StoreSettings, open_store
+
+
+def open_configured(settings: Settings) -> AbstractAsyncContextManager[Store]:
+    """Open the store; raises what `open_store` raises."""
+    storage = StoreSettings(allow_network_folder=settings.storage.allow_network_folder)
+    return open_store(settings.store, settings=storage)
