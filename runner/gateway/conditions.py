@@ -13,6 +13,8 @@ from enum import Enum
 from runner.gateway.errors import S3Error
 from runner.model.entry import Condition, Entry
 
+SIZE_DIGITS_MAX = 20
+
 
 class Verdict(Enum):
     """What the conditions of a read come to."""
@@ -85,6 +87,39 @@ def write_condition(headers: Mapping[str, str]) -> Condition:
         if_match=_given(headers, "if-match"),
         if_none_match=_given(headers, "if-none-match"),
     )
+
+
+def delete_condition(headers: Mapping[str, str]) -> Condition:
+    """Return what a deletion depends on.
+
+    Raises:
+        S3Error: InvalidArgument: a condition cannot be read, and so not be kept.
+    """
+    date, size = headers.get("x-amz-if-match-last-modified-time"), headers.get("x-amz-if-match-size")
+    condition = Condition(
+        if_match=_given(headers, "if-match"),
+        if_modified=None if date is None else parse_date(date),
+        if_size=None if size is None else parse_size(size),
+    )
+    if (date is not None and condition.if_modified is None) or (size is not None and condition.if_size is None):
+        raise S3Error("InvalidArgument", "A condition of the deletion is malformed.")
+    return condition
+
+
+def parse_date(text: str) -> datetime | None:
+    """Return the moment that a condition names, to the whole second, as headers or as documents write it."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        parsed = parse_http_date(text)
+        return None if parsed is None else parsed.replace(microsecond=0)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).replace(microsecond=0)
+
+
+def parse_size(text: str) -> int | None:
+    """Return the number of bytes that a condition names; None when it is none."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= SIZE_DIGITS_MAX else None
 
 
 def _given(headers: Mapping[str, str], name: str) -> tuple[str, ...]:

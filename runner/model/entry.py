@@ -108,10 +108,14 @@ class Condition:
     Attributes:
         if_match: ETags without quotes, or ``*``; empty: no condition.
         if_none_match: The same.
+        if_modified: Of a deletion: when the object was last modified, to the whole second; None: no condition.
+        if_size: Of a deletion: the object's bytes; None: no condition.
     """
 
     if_match: tuple[str, ...] = ()
     if_none_match: tuple[str, ...] = ()
+    if_modified: datetime | None = None
+    if_size: int | None = None
 
 
 NO_CONDITION = Condition()

@@ -13,7 +13,7 @@ from runner.store import tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
 from runner.store.catalog.engine import Transaction
-from runner.store.entries import COLUMNS, Row, encode_parts, row_of, tombstone
+from runner.store.entries import COLUMNS, Row, encode_parts, entry_of, row_of, tombstone
 from runner.store.view import NoSuchKey, PreconditionFailed, ViewClosed
 
 _MARKS = ", ".join("?" for _ in ("layer", *Row._fields))
@@ -84,8 +84,17 @@ def put_row(tx: Transaction, layer: int, row: Row) -> None:
     tx.db.execute(_PUT, (layer, *row))
 
 
-def delete(tx: Transaction, stack: Stack, key: bytes) -> None:
-    """Remove a key: its own row, and by a tombstone what lies below."""
+def delete(tx: Transaction, stack: Stack, key: bytes, condition: Condition = NO_CONDITION) -> None:
+    """Remove a key: its own row, and by a tombstone what lies below.
+
+    Raises:
+        PreconditionFailed: There is an object, and *condition* does not hold for it.
+    """
+    if condition != NO_CONDITION:
+        row = tree.find(tx.db, stack.read_set, key)
+        if row is None:
+            return
+        _judge_object(entry_of(row), condition)
     if tree.find(tx.db, stack.below, key) is None:
         tx.db.execute("DELETE FROM entry WHERE layer = ? AND key = ?", (stack.top, key))
     else:
@@ -124,6 +133,16 @@ def remove_rows(tx: Transaction, layer: int, limit: int) -> bool:
         return True
     tx.db.execute("DELETE FROM layer WHERE id = ?", (layer,))
     return False
+
+
+def _judge_object(entry: Entry, condition: Condition) -> None:
+    """Raise `PreconditionFailed` unless *entry* is the object that is to be deleted."""
+    if condition.if_match and not _names(condition.if_match, entry.etag):
+        raise PreconditionFailed("the object has another ETag")
+    if condition.if_modified is not None and entry.modified.replace(microsecond=0) != condition.if_modified:
+        raise PreconditionFailed("the object was modified at another time")
+    if condition.if_size is not None and entry.size != condition.if_size:
+        raise PreconditionFailed("the object has another size")
 
 
 def _names(etags: tuple[str, ...], etag: str | None) -> bool:

@@ -185,8 +185,12 @@ class Bucket(Protocol):
     ) -> Entry:
         """Write under *key* the bytes of *source* without moving them; counted as a read of all of it."""
 
-    async def delete(self, key: bytes) -> None:
-        """Remove one object; that it was not there is no error."""
+    async def delete(self, key: bytes, condition: Condition = NO_CONDITION) -> None:
+        """Remove one object; that it was not there is no error, whatever *condition* says.
+
+        Raises:
+            PreconditionFailed: It is there, and *condition* does not hold for it.
+        """
 
     async def create_upload(
         self,

@@ -122,10 +122,12 @@ class WritableBucket(LayeredBucket):
             _note_range(source, 0, before.size)
             return self._written(entry)
 
-    async def delete(self, key: bytes) -> None:
+    async def delete(self, key: bytes, condition: Condition = NO_CONDITION) -> None:
         """As `runner.store.view.Bucket.delete`."""
         with self._writing():
-            await self.store.writer.write(lambda tx: staging.delete(tx, self._open(tx), key), savepoint=False)
+            await self.store.writer.write(
+                lambda tx: staging.delete(tx, self._open(tx), key, condition), savepoint=False
+            )
 
     async def create_upload(
         self,

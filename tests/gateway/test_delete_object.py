@@ -11,15 +11,40 @@ async def test_a_deleted_object_is_gone_and_deleting_again_is_no_error(call: Cal
     assert (await call("GET", "/out/k")).code == "NoSuchKey"
 
 
-CONDITIONS = ("if-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size")
+OTHERS = (
+    {"if-match": '"0"'},
+    {"x-amz-if-match-size": "2"},
+    {"x-amz-if-match-last-modified-time": "Thu, 01 Jan 1970 00:00:00 GMT"},
+)
+MALFORMED = ({"if-match": ""}, {"x-amz-if-match-size": "-1"}, {"x-amz-if-match-last-modified-time": "yesterday"})
 
 
-async def test_a_condition_is_refused_rather_than_ignored(call: Caller) -> None:
+async def test_an_object_that_is_not_the_one_meant_stays(call: Caller) -> None:
     await call("PUT", "/out/k", b"x")
-    for name in CONDITIONS:
+    for headers in OTHERS:
         async with unchanged(call.view):
-            answer = await call("DELETE", "/out/k", headers={name: "1"})
-        assert (answer.status, answer.code) == (501, "NotImplemented")
+            answer = await call("DELETE", "/out/k", headers=headers)
+        assert (answer.status, answer.code) == (412, "PreconditionFailed")
+        assert (await call("DELETE", "/out/missing", headers=headers)).status == 204
+
+
+async def test_a_condition_that_cannot_be_read_is_refused(call: Caller) -> None:
+    await call("PUT", "/out/k", b"x")
+    for headers in MALFORMED:
+        async with unchanged(call.view):
+            answer = await call("DELETE", "/out/k", headers=headers)
+        assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+async def test_the_object_that_is_meant_goes(call: Caller) -> None:
+    for name in ("if-match", "x-amz-if-match-size", "x-amz-if-match-last-modified-time"):
+        etag = (await call("PUT", "/out/k", b"x")).headers["etag"]
+        modified = (await call("HEAD", "/out/k")).headers["last-modified"]
+        value = {"if-match": etag, "x-amz-if-match-size": "1"}.get(name, modified)
+        assert (await call("DELETE", "/out/k", headers={name: value})).status == 204
+        assert (await call("GET", "/out/k")).code == "NoSuchKey"
+    await call("PUT", "/out/k", b"x")
+    assert (await call("DELETE", "/out/k", headers={"if-match": "*"})).status == 204
 
 
 REFUSED = (

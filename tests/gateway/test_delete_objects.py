@@ -54,6 +54,9 @@ MALFORMED = (
     b"<Delete><Object><Key><b/></Key></Object></Delete>",
     b'<!DOCTYPE D [<!ENTITY x "a">]><Delete><Object><Key>&x;</Key></Object></Delete>',
     b"<Delete>" + b"<x/>" * 20001 + b"</Delete>",
+    document("a", extra="<Size>one</Size>"),
+    document("a", extra="<ETag></ETag>"),
+    document("a", extra="<LastModifiedTime>now</LastModifiedTime>"),
 )
 
 
@@ -71,11 +74,31 @@ async def test_a_request_above_8_mib_is_not_read(call: Caller) -> None:
 
 
 UNDONE = (
-    ("a", "<ETag>x</ETag>", "NotImplemented"),
-    ("a", "<Size>1</Size>", "NotImplemented"),
+    ("a", "<ETag>x</ETag>", "PreconditionFailed"),
+    ("a", "<Size>2</Size>", "PreconditionFailed"),
+    ("a", "<LastModifiedTime>Thu, 01 Jan 1970 00:00:00 GMT</LastModifiedTime>", "PreconditionFailed"),
+    ("a", "<LastModifiedTime>1970-01-01T00:00:00.000Z</LastModifiedTime>", "PreconditionFailed"),
     ("a", "<VersionId>abc</VersionId>", "NoSuchVersion"),
     ("k" * 1025, "", "KeyTooLongError"),
 )
+
+
+async def test_each_object_is_judged_by_its_own_conditions(call: Caller) -> None:
+    for key in "abcd":
+        await call("PUT", f"/out/{key}", b"x")
+    head = (await call("HEAD", "/out/a")).headers
+    (modified,) = (await call("GET", "/out?list-type=2&prefix=b")).texts("Contents/LastModified")
+    conditions = {
+        "a": f"<ETag>{escape(head['etag'])}</ETag><Size>1</Size>",
+        "b": f"<LastModifiedTime>{modified}</LastModifiedTime>",
+        "c": "<ETag>*</ETag><Size>7</Size>",
+        "missing": "<ETag>x</ETag>",
+    }
+    objects = "".join(f"<Object><Key>{key}</Key>{extra}</Object>" for key, extra in conditions.items())
+    answer = await call("POST", "/out?delete", f"<Delete>{objects}</Delete>".encode())
+    assert answer.texts("Deleted/Key") == ["a", "b", "missing"]
+    assert (answer.texts("Error/Key"), answer.texts("Error/Code")) == (["c"], ["PreconditionFailed"])
+    assert (await call("GET", "/out?list-type=2")).texts("Contents/Key") == ["c", "d"]
 
 
 async def test_what_cannot_be_done_for_one_object_is_its_error(call: Caller) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
+from datetime import timedelta
 
 import pytest
 import trio
@@ -83,6 +84,40 @@ class ViewContract:
             await out.put(b"k", Body(LARGE), NO_ATTRIBUTES, Condition(if_none_match=(first.etag,)))
         await out.put(b"k", Body(LARGE), NO_ATTRIBUTES, Condition(if_match=("0" * 32, first.etag)))
         await out.put(b"k", Body(LARGE), NO_ATTRIBUTES, star)
+
+    async def test_only_the_object_that_is_meant_is_deleted(self, out):
+        entry = await out.put(b"k", Body(SMALL), NO_ATTRIBUTES)
+        whole_second = entry.modified.replace(microsecond=0)
+        others = [
+            Condition(if_match=("0" * 32,)),
+            Condition(if_size=len(SMALL) + 1),
+            Condition(if_modified=whole_second - timedelta(seconds=1)),
+            Condition(if_match=("*",), if_modified=whole_second, if_size=0),
+        ]
+        for condition in others:
+            with pytest.raises(PreconditionFailed):
+                await out.delete(b"k", condition)
+            await out.delete(b"missing", condition)
+        await out.delete(b"k", Condition(if_match=(entry.etag,), if_modified=whole_second, if_size=len(SMALL)))
+        assert await list_all(out) == []
+
+    async def test_of_many_that_replace_what_they_read_one_wins(self, out):
+        entry = await out.put(b"k", Body(SMALL), NO_ATTRIBUTES)
+        won = []
+
+        async def replace(number: int) -> None:
+            try:
+                await out.put(b"k", Body(b"%d" % number), NO_ATTRIBUTES, Condition(if_match=(entry.etag,)))
+            except PreconditionFailed:
+                return
+            won.append(number)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(replace, number)
+        assert len(won) == 1
+        with pytest.raises(PreconditionFailed):
+            await out.delete(b"k", Condition(if_match=(entry.etag,)))
 
     async def test_of_many_that_create_one_key_one_wins(self, out):
         won = []

@@ -11,12 +11,13 @@ from typing import Any
 import trio
 
 from runner.gateway import xml
+from runner.gateway.conditions import etags, parse_date, parse_size
 from runner.gateway.errors import S3Error, translate
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import document
 from runner.gateway.target import bucket_of
 from runner.gateway.versions import check_version
-from runner.model.entry import KEY_MAX_BYTES
+from runner.model.entry import KEY_MAX_BYTES, Condition
 from runner.model.errors import RunnerError
 from runner.store.view import Bucket
 
@@ -32,7 +33,7 @@ class _Item:
 
     key: str
     version: str | None
-    is_conditional: bool
+    condition: Condition
 
 
 async def run(request: Request) -> Response:
@@ -48,12 +49,21 @@ async def run(request: Request) -> Response:
 
 
 def _item(node: Any) -> _Item:
-    names = ("ETag", "LastModifiedTime", "Size")
-    return _Item(
-        key=xml.require_text(node, "Key"),
-        version=xml.find_text(node, "VersionId"),
-        is_conditional=any(xml.find_text(node, name) is not None for name in names),
+    return _Item(xml.require_text(node, "Key"), xml.find_text(node, "VersionId"), _condition(node))
+
+
+def _condition(node: Any) -> Condition:
+    """Return what one deletion depends on; raises MalformedXML for what cannot be read, and so not be kept."""
+    etag, date, size = (xml.find_text(node, name) for name in ("ETag", "LastModifiedTime", "Size"))
+    condition = Condition(
+        if_match=() if etag is None else etags(etag),
+        if_modified=None if date is None else parse_date(date),
+        if_size=None if size is None else parse_size(size),
     )
+    pairs = ((etag, condition.if_match or None), (date, condition.if_modified), (size, condition.if_size))
+    if any(text is not None and value is None for text, value in pairs):
+        raise S3Error("MalformedXML")
+    return condition
 
 
 async def _delete_all(bucket: Bucket, items: list[_Item]) -> dict[_Item, S3Error | None]:
@@ -75,11 +85,9 @@ async def _delete(bucket: Bucket, item: _Item) -> S3Error | None:
     key = item.key.encode()
     if not 1 <= len(key) <= KEY_MAX_BYTES:
         return S3Error("KeyTooLongError" if key else "MalformedXML")
-    if item.is_conditional:
-        return S3Error("NotImplemented")
     try:
         check_version(item.version or None)
-        await bucket.delete(key)
+        await bucket.delete(key, item.condition)
     except (RunnerError, S3Error) as error:
         return translate(error)
     return None
