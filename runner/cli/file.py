@@ -137,11 +137,11 @@ async def get(
     from runner.cli import words
     from runner.cli.progress import progress_line
     from runner.cli.world import opened
-    from runner.store import commits, files
+    from runner.store import files
 
     async with opened(options) as world:
         where = world.place(address)
-        commit = await commits.resolve(world.store, where)
+        commit = await world.commit_at(where)
         if recursive:
             if destination is None:
                 raise Invalid("no folder to write to", hint=f"runner file get -r {address} FOLDER")
@@ -170,11 +170,11 @@ async def cat(options: Options, address: str) -> None:
     import trio
 
     from runner.cli.world import opened
-    from runner.store import commits, files
+    from runner.store import files
 
     async with opened(options) as world:
         where = world.place(address)
-        commit = await commits.resolve(world.store, where)
+        commit = await world.commit_at(where)
         reader = await _find(files.bucket_of(world.store, commit), _key_of(address, where.path))
         out = trio.wrap_file(sys.stdout.buffer)
         async with aclosing(_whole(reader)) as pieces:
@@ -192,11 +192,11 @@ async def list_(options: Options, address: str, *, recursive: bool) -> None:
     """List the objects under PATH; a folder ends with a slash."""
     from runner.cli.listing import list_items
     from runner.cli.world import opened
-    from runner.store import commits, files
+    from runner.store import files
 
     async with opened(options) as world:
         where = world.place(address)
-        commit = await commits.resolve(world.store, where)
+        commit = await world.commit_at(where)
         pages = _pages(files.bucket_of(world.store, commit), (where.path or "").encode(), b"" if recursive else b"/")
         count = await list_items(world, commit, pages)
         if not count:
@@ -212,12 +212,12 @@ async def glob(options: Options, address: str) -> None:
     from runner.cli.listing import list_items
     from runner.cli.world import opened
     from runner.spec.globs import compile_glob
-    from runner.store import commits, files
+    from runner.store import files
 
     async with opened(options) as world:
         where = world.place(address)
         pattern = compile_glob(_key_of(address, where.path))
-        commit = await commits.resolve(world.store, where)
+        commit = await world.commit_at(where)
 
         async def matching() -> AsyncIterator[Sequence[Entry | bytes]]:
             async for items in _pages(files.bucket_of(world.store, commit), b"", b""):

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from runner.cli import words
 from runner.cli.looks import Look, look_at, show
-from runner.cli.options import Options
+from runner.cli.options import Options, remark
 from runner.host import settings as host_settings
 from runner.host.settings import Settings
 from runner.model import address
 from runner.model.address import Address
-from runner.store import Store, StoreSettings, open_store
+from runner.model.commit import Commit
+from runner.store import Store, StoreSettings, branches, commits, open_store
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -41,6 +43,19 @@ class World:
     def place(self, text: str) -> Address:
         """Read an address in the project; raises `InvalidAddress`."""
         return address.parse(text, project=self.project)
+
+    async def commit_at(self, where: Address) -> Commit:
+        """Find the commit that an address means, and mention what was written to the branch since.
+
+        Raises:
+            NoSuchRepo, NoSuchCommit, AmbiguousCommit.
+        """
+        if not where.back:
+            branch = where.revision or address.DEFAULT_BRANCH
+            count = await branches.count_staged(self.store, where.project, where.repo, branch)
+            if count:
+                remark(self.options, f"{words.count(count, 'change')} on {where.repo}@{branch} are in no commit yet")
+        return await commits.resolve(self.store, where)
 
     def tell(self, document: Mapping[str, Any] | Sequence[Any], lines: Iterable[Text], *, nothing: str = "") -> None:
         """Print a result: as one JSON document, or as *lines*; of an empty one say *nothing* on stderr."""

@@ -56,6 +56,13 @@ async def inspect(store: Store, project: str, repo: str, name: str) -> Branch:
     return next(branch for branch in await list_branches(store, project, repo) if branch.name == name)
 
 
+async def count_staged(store: Store, project: str, repo: str, name: str) -> int:
+    """Return how many objects were written or deleted on a branch and are in no commit yet; of no branch: none."""
+    sql = store.catalog.sql
+    number = repos.find(sql, project, repo)
+    return 0 if number is None else staged.count(store.catalog.db, staged.BranchKey(number, name))
+
+
 async def delete(store: Store, project: str, repo: str, name: str) -> None:
     """Remove a branch with what is staged on it; its commits stay. Raises `NoSuchRepo`, `NoSuchBranch`."""
 

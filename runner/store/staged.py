@@ -37,6 +37,9 @@ _OLDEST = """
     SELECT s.layer, l.state, s.opened_us FROM burst s JOIN layer l ON l.id = s.layer
     WHERE s.repo = ? AND s.branch = ? ORDER BY s.layer LIMIT 1
 """
+_COUNT = """
+    SELECT count(DISTINCT e.key) FROM burst s JOIN entry e ON e.layer = s.layer WHERE s.repo = ? AND s.branch = ?
+"""
 _LEFT = "SELECT DISTINCT s.repo, s.branch, l.owner FROM burst s JOIN layer l ON l.id = s.layer ORDER BY 1, 2"
 _OVERTAKE = """
     DELETE FROM entry WHERE layer = :staged AND key IN (SELECT key FROM entry WHERE layer = :newer)
@@ -137,6 +140,12 @@ def give_way(tx: Transaction, branch: BranchKey, newer: int) -> bool:
     if pending is not None and not pending.is_sealed:
         tx.db.execute(_OVERTAKE, {"staged": pending.layer, "newer": newer})
     return pending is None or not pending.is_sealed
+
+
+def count(db: sqlite3.Connection, branch: BranchKey) -> int:
+    """Return how many keys were written or deleted on a branch and are in no commit yet."""
+    found: int = db.execute(_COUNT, branch).fetchone()[0]
+    return found
 
 
 def everything(db: sqlite3.Connection) -> list[Left]:

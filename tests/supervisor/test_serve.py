@@ -41,7 +41,7 @@ def refusal(call, **parameters):
 
 async def test_a_clean_stop_commits_what_was_written_and_ends_with_0(folder, tmp_path):
     ready_file = tmp_path / "ready.json"
-    with Server(folder, "--ready-file", str(ready_file)) as server:
+    with Server(folder, "--ready-file", str(ready_file), serve_commit_idle_seconds="1000") as server:
         assert json.loads(ready_file.read_text()) == server.ready == {"endpoint": server.endpoint, "pid": server.pid}
         s3 = server.client()
         s3.create_bucket(Bucket="dev.data")
@@ -52,6 +52,10 @@ async def test_a_clean_stop_commits_what_was_written_and_ends_with_0(folder, tmp
         assert refusal(s3.create_bucket, Bucket="a_b") == ("InvalidBucketName", 400)
         assert refusal(s3.list_objects_v2, Bucket="data") == ("NoSuchBucket", 404)
         s3.close()
+        command = [sys.executable, "-m", "runner", "file", "list", "data@dev", "--store", str(folder)]
+        listed = subprocess.run(command, capture_output=True, check=False)
+        assert (listed.returncode, listed.stdout) == (2, b"")
+        assert b"3 changes on data@dev are in no commit yet" in listed.stderr
         assert server.stop() == 0
     async with open_store(folder) as store:
         commit = await commits.resolve(store, parse("data@dev"))

@@ -1,3 +1,5 @@
+import ssl
+
 import pytest
 import structlog.testing
 import trio
@@ -77,8 +79,13 @@ async def test_the_endpoint_is_what_clients_can_use(view, nursery, options, url)
     nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize(("options", "warnings"), [({}, 1), ({"token": "rnr_token_token"}, 0)])
-async def test_a_listener_that_others_reach_without_auth_is_told(view, nursery, options, warnings):
+TLS = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+TOKEN = "rnr_token_token"
+EXPOSED = [({}, 1), ({"token": TOKEN}, 1), ({"tls": TLS}, 1), ({"token": TOKEN, "tls": TLS}, 0)]
+
+
+@pytest.mark.parametrize(("options", "warnings"), EXPOSED)
+async def test_a_listener_that_others_reach_without_auth_or_tls_is_told(view, nursery, options, warnings):
     with structlog.testing.capture_logs() as logs:
         await nursery.start(serve, view, GatewayOptions(bind="0.0.0.0:0", **options))
     assert [log["event"] for log in logs] == ["server.exposed"] * warnings
