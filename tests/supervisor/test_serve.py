@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import trio
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.model.address import parse
@@ -53,7 +54,7 @@ async def test_a_clean_stop_commits_what_was_written_and_ends_with_0(folder, tmp
         assert refusal(s3.list_objects_v2, Bucket="data") == ("NoSuchBucket", 404)
         s3.close()
         command = [sys.executable, "-m", "runner", "file", "list", "data@dev", "--store", str(folder)]
-        listed = subprocess.run(command, capture_output=True, check=False)
+        listed = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
         assert (listed.returncode, listed.stdout) == (2, b"")
         assert b"3 changes on data@dev are in no commit yet" in listed.stderr
         assert server.stop() == 0
