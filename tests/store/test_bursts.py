@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from runner.model.address import parse
-from runner.store import branches, commits, open_store, staged
+from runner.store import branches, closing, commits, open_store, staged
 from runner.store.bursts import PART_SECONDS, Activity, BurstSettings, open_bursts
 from runner.store.check import check_store
+from runner.store.refs import RefMoved
 from runner.store.staged import BranchBusy
 from runner.store.storeview import StoreView
 from runner.store.view import CompletedPart, NoSuchKey
@@ -257,10 +264,10 @@ async def test_one_process_at_a_time_takes_the_writes_to_a_branch_and_all_read_t
         await (await other.view.create_bucket("free")).put(b"2", Body(b"x"), NO_ATTRIBUTES)
 
 
-async def test_what_a_dead_process_staged_is_a_commit_when_the_store_is_opened(tmp_path):
-    program = """
+DYING = """
 import os, sys, pathlib, trio
-from runner.store import open_store
+from functools import partial
+from runner.store import open_store, staged
 from runner.store.bursts import open_bursts
 from runner.store.storeview import StoreView
 from tests.store.killing import ROOT
@@ -269,17 +276,71 @@ from tests.store.world import Body, NO_ATTRIBUTES
 async def main():
     async with open_store(pathlib.Path(sys.argv[1])) as store, open_bursts(store) as bursts:
         bucket = await StoreView(store, bursts, project="default").create_bucket("data")
-        await bucket.put(b"k", Body(b"x"), NO_ATTRIBUTES)
-        upload = await bucket.create_upload(b"u", NO_ATTRIBUTES)
+        for phase in sys.argv[2].split("-"):
+            await bucket.put(phase.encode(), Body(b"x"), NO_ATTRIBUTES)
+            if phase == "sealed":
+                await store.writer.write(partial(staged.seal, branch=bucket._branch, owner=bursts.owner))
+        await bucket.create_upload(b"u", NO_ATTRIBUTES)
         os._exit(9)
 
 trio.run(main)
 """
+
+
+@pytest.mark.parametrize(("phases", "made"), [("open", 1), ("sealed", 1), ("sealed-open", 2)])
+async def test_what_a_dead_process_staged_is_a_commit_when_the_store_is_opened(tmp_path, phases, made):
     folder = tmp_path / "store"
-    await trio.run_process([sys.executable, "-c", program, str(folder)], check=False, cwd=ROOT)
+    await trio.run_process([sys.executable, "-c", DYING, str(folder), phases], check=False, cwd=ROOT)
     async with open_store(folder) as store:
-        assert (await commits.resolve(store, parse("data"))).objects == 1
+        assert len(await commits.list_commits(store, "default", "data", "master")) == made
+        assert (await commits.resolve(store, parse("data"))).objects == made
         async with Opened(store) as world:
             uploads, _ = await (await world.view.get_bucket("data")).list_uploads(b"", b"", "", 10)
             assert [upload.key for upload in uploads] == [b"u"]
         assert (await check_store(store)).notes == []
+
+
+KEYS = st.sampled_from([b"a", b"b", b"c/1", b"c/2"])
+STEPS = st.one_of(
+    st.tuples(st.just("put"), KEYS),
+    st.tuples(st.just("delete"), KEYS),
+    st.tuples(st.just("import"), KEYS),
+    st.tuples(st.sampled_from(["seal", "close"]), st.none()),
+)
+
+
+@given(st.lists(STEPS, max_size=25))
+@settings(max_examples=15, deadline=None)
+async def test_a_branch_holds_what_a_dict_would_whatever_is_committed_when(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_store(Path(folder) / "store") as store:
+            expected: dict[bytes, bytes] = {}
+            async with open_bursts(store, BurstSettings(idle_seconds=1000)) as bursts:
+                bucket = await StoreView(store, bursts, project="default").create_bucket("data")
+                for number, (step, key) in enumerate(steps):
+                    await take(
+                        step, key, b"%d" % number, store=store, bucket=bucket, owner=bursts.owner, expected=expected
+                    )
+                    found = {key: await read_all(await bucket.get(key)) for key in await list_all(bucket)}
+                    assert found == expected
+            if expected:
+                assert (await commits.resolve(store, parse("data"))).objects == len(expected)
+            assert (await check_store(store)).problems == []
+
+
+async def take(step, key, value, *, store, bucket, owner, expected) -> None:
+    branch = staged.BranchKey(1, "master")
+    if step == "put":
+        await bucket.put(key, Body(value), NO_ATTRIBUTES)
+        expected[key] = value
+    elif step == "delete":
+        await bucket.delete(key)
+        expected.pop(key, None)
+    elif step == "seal":
+        await store.writer.write(partial(staged.seal, branch=branch, owner=owner))
+    elif step == "close":
+        await closing.close(store, branch, owner)
+    else:
+        with suppress(RefMoved):  # what was sealed comes first
+            await commit_objects(store, {key: value})
+            expected[key] = value
