@@ -5,6 +5,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from runner.model.errors import Invalid
+
+PORT_MAX = 65_535
+
+
+class CannotListen(Invalid):
+    """The address to listen on is malformed, taken, or not ours."""
+
+
+class InvalidAdvertise(Invalid):
+    """What clients are to be told is no URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,9 @@ def _ignore(_access: Access) -> None:
 class GatewayOptions:
     """Settings of one gateway.
 
+    Raises:
+        CannotListen, InvalidAdvertise: *bind* or *advertise* has another form.
+
     Attributes:
         bind: ``HOST:PORT``; port 0 takes a free one.
         advertise: URL that clients are told instead of the address bound; its host is accepted as Host.
@@ -63,3 +79,19 @@ class GatewayOptions:
     drain_seconds: float = 5.0
     tls: ssl.SSLContext | None = None
     on_request: Callable[[Access], None] = _ignore
+
+    def __post_init__(self) -> None:
+        split_bind(self.bind)
+        if self.advertise is not None:
+            url = urlsplit(self.advertise)
+            if url.scheme not in {"http", "https"} or not url.hostname:
+                raise InvalidAdvertise(f"{self.advertise!r} is no URL", hint="write http://HOST:PORT")
+
+
+def split_bind(bind: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``, with or without brackets around an IPv6 address; raises `CannotListen`."""
+    host, _, port = bind.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > PORT_MAX:
+        raise CannotListen(f"cannot listen on {bind}: it is no HOST:PORT", hint="an example is 127.0.0.1:0")
+    return host, int(port)

@@ -15,20 +15,14 @@ from hypercorn.trio.worker_context import WorkerContext
 from runner.gateway.asgi import Gateway
 from runner.gateway.connection import Connection
 from runner.gateway.messages import App
-from runner.gateway.options import GatewayOptions
+from runner.gateway.options import CannotListen, GatewayOptions, split_bind
 from runner.host.allocator import keep_large_blocks
-from runner.model.errors import Invalid
 from runner.store.view import View
 
 HEAD_MAX_BYTES = 32 * 1024
 BACKLOG = 1024
-PORT_MAX = 65_535
 
 _log = structlog.get_logger()
-
-
-class CannotListen(Invalid):
-    """The address to listen on is malformed, taken, or not ours."""
 
 
 async def serve(
@@ -103,15 +97,13 @@ def _configure(options: GatewayOptions) -> Config:
 
 
 def _listen(bind: str) -> trio.SocketListener:
-    host, _, port = bind.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or int(port) > PORT_MAX:
-        raise CannotListen(f"Cannot listen on {bind}: it is no HOST:PORT.", hint="An example is 127.0.0.1:0.")
+    host, port = split_bind(bind)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        bound = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
+        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as exc:
-        raise CannotListen(f"Cannot listen on {bind}: {exc.strerror}.", hint="Port 0 takes a free one.") from exc
+        hint = "port 0 takes a free one; the host must be an address of this machine"
+        raise CannotListen(f"cannot listen on {bind}: {exc.strerror}", hint=hint) from exc
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
     return trio.SocketListener(trio.socket.from_stdlib_socket(bound))
 

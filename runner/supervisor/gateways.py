@@ -26,7 +26,7 @@ def new_token() -> str:
 
 
 def options_of(settings: GatewaySettings, on_request: Callable[[Access], None]) -> GatewayOptions:
-    """Return what every gateway of a job is told, all but the token."""
+    """Return what every gateway of a job is told, all but the token; raises `CannotListen`, `InvalidAdvertise`."""
     return GatewayOptions(
         bind=settings.listen,
         advertise=settings.advertise or None,

@@ -133,6 +133,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
     log = Log(observer.log, level=settings.log_level, redactor=Redactor())
     log.install()
     stop, requests = Stop(), Requests()
+    serve = partial(gateway, options=options_of(settings.gateway, requests.take))
     async with (
         open_configured(settings) as store,
         open_scratch(store.folder / "scratch") as scratch,
@@ -147,7 +148,6 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         version = await pipelines.register(store, request.pipeline)
         async with await open_job(store, request.pipeline, version=version, inputs=pinned) as session:
             await observer.opened(store, session.job, session.traffic, tries=request.pipeline.datum_tries)
-            serve = partial(gateway, options=options_of(settings.gateway, requests.take))
             outcome = await run_job(session, ready, serve, log, JobLog(store, session.key), stop=stop)
         exported = None
         if outcome.commit is not None and request.output is not None:

@@ -49,6 +49,21 @@ def test_in_a_pipe_stdout_is_the_job_alone_and_stderr_is_json_lines(runner, spec
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("--listen", "here", "it is no HOST:PORT"),
+        ("--listen", "127.0.0.1:70000", "it is no HOST:PORT"),
+        ("--advertise", "gateway", "is no URL"),
+    ],
+)
+def test_an_address_of_another_form_is_refused_before_anything_runs(runner, spec, option, value, why):
+    said = runner("run", spec(PUT), option, value)
+    assert (said.status, said.out) == (2, "")
+    assert why in said.err
+    assert runner("job", "list", "-o", "json").document == []
+
+
+@pytest.mark.parametrize(
     ("output", "why"),
     [
         ("", "--output has no value"),

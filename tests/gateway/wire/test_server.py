@@ -4,8 +4,8 @@ import pytest
 import structlog.testing
 import trio
 
-from runner.gateway.options import GatewayOptions
-from runner.gateway.server import CannotListen, serve
+from runner.gateway.options import CannotListen, GatewayOptions
+from runner.gateway.server import serve
 from tests.gateway.conftest import BODY
 
 PUT = "PUT /out/key HTTP/1.1\nHost: localhost\nContent-Length: 4\n\n"
@@ -61,7 +61,7 @@ async def test_a_request_that_does_not_end_is_cancelled_after_the_limit(gateway,
 async def test_an_address_that_cannot_be_bound_is_one_clear_sentence(gateway, view):
     await gateway.start()
     for bind in (f"127.0.0.1:{gateway.port}", "127.0.0.1:http", "nonsense", "127.0.0.1:99999"):
-        with pytest.raises(CannotListen, match=f"Cannot listen on {bind}"):
+        with pytest.raises(CannotListen, match=f"cannot listen on {bind}"):
             await serve(view, GatewayOptions(bind=bind))
 
 
