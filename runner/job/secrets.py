@@ -81,8 +81,10 @@ def _files(secret: Secret, folder: Path | None, given: Mapping[tuple[str, str], 
 def _read(file: Path) -> str:
     try:
         return file.read_text()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SecretMissing(f"the secret in {file} cannot be read as text: {exc}") from exc
+    except OSError as exc:
+        raise SecretMissing(f"the secret in {file} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise SecretMissing(f"the secret in {file} is not text") from exc
 
 
 def _mounts(secret: Secret, files: Mapping[str, Path], *, can_mount: bool) -> list[tuple[Path, str]]:

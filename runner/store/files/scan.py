@@ -140,8 +140,9 @@ def _look(entry: os.DirEntry[bytes], root: bytes, ancestors: tuple[bytes, ...]) 
 
 
 def _refusal(source: Path, problems: list[tuple[bytes, str]]) -> NotImportable:
-    told = "\n".join(f"  {names.shown(name)}: {why}" for name, why in sorted(problems)[:SHOWN_MAX])
+    told = "\n".join(f"  {names.shown(name or b'.')}: {why}" for name, why in sorted(problems)[:SHOWN_MAX])
     more = f"\n  and {len(problems) - SHOWN_MAX:,} more" if len(problems) > SHOWN_MAX else ""
     return NotImportable(
-        f"{source} cannot be imported as it is:\n{told}{more}", hint="rename or remove them, or import another folder"
+        f"{source} cannot be imported as it is:\n{told}{more}",
+        hint="mend, rename or remove them, or import another folder",
     )
