@@ -148,6 +148,8 @@ class _World:
             reason or f"{name} exited {end.exit.status if end.exit else ''}",
             level="info" if succeeded else "warning",
         )
+        if succeeded and attempt.dropped_uploads:
+            await self._journal.say("uploads.dropped", sentences.dropped(attempt.dropped_uploads), level="warning")
         return Tried(
             closed,
             succeeded=succeeded,
@@ -179,7 +181,7 @@ class _World:
                     stop=stop,
                 )
             except CouldNotStart as exc:
-                end = _End(None, problem=exc.message)
+                end = _End(None, problem=f"{exc.message}; {exc.hint}" if exc.hint else exc.message)
             except LauncherDied as exc:
                 end = _End(None, stopped=f"lost: {exc.message}")
             else:

@@ -63,5 +63,10 @@ def failure(argv: Sequence[str], end: str, *, number: int, tries: int, words: st
     return f"{sentence}: {words}" if words else sentence
 
 
+def dropped(uploads: int) -> str:
+    """Say that uploads have come to nothing."""
+    return f"{uploads:,} upload{'s were' if uploads > 1 else ' was'} never completed: not part of the output"
+
+
 def _shortened(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"

@@ -160,6 +160,16 @@ async def test_what_a_failed_job_wrote_is_kept_aside(job, store):
     assert await keys(store, quarantined) == ["written-by-try-1"]
 
 
+async def test_uploads_that_were_never_completed_are_counted(job):
+    @asynccontextmanager
+    async def serve(view, _token):
+        await (await view.get_bucket("out")).create_upload(b"half", Attributes())
+        yield ENDPOINT
+
+    assert (await job("true", serve=serve)).status == 0
+    assert "1 upload was never completed: not part of the output" in job.said(user=False)
+
+
 async def test_death_of_a_signal_is_a_failure_and_said_so(job):
     outcome = await job("sh", stdin=("kill -9 $$",), datum_tries=1)
     assert outcome.status == 1
@@ -169,7 +179,10 @@ async def test_death_of_a_signal_is_a_failure_and_said_so(job):
 async def test_a_command_that_cannot_start_is_not_tried_again(job, store):
     outcome = await job("no-such-program", datum_tries=3)
     assert outcome.status == 2
-    assert outcome.reason == "no-such-program could not be started on try 1 of 3: no-such-program: not found on PATH"
+    assert outcome.reason == (
+        "no-such-program could not be started on try 1 of 3: "
+        "no-such-program: not found on PATH; give its full path or install it"
+    )
     assert [attempt.exit for attempt in await jobs.attempts(store, job.key)] == [None]
 
 
