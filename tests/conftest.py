@@ -17,8 +17,13 @@ def _fresh_log() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _usual_signals() -> Iterator[None]:
-    """Undo what a command that ran in this process left: a runner hears no signal once its outcome stands."""
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Hear Ctrl-C also where the tests run in the background of a shell, which has it ignored by all children.
+
+    Afterwards it is heard again: a runner that ran in this process hears no signal once its outcome stands.
+    """
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    for number, handler in usual.items():
+        signal.signal(number, handler)
     yield
     for number, handler in usual.items():
         signal.signal(number, handler)
