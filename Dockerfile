@@ -9,7 +9,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY conf conf
 COPY runner runner
 RUN python -m venv /opt/runner \
- && /opt/runner/bin/pip install --no-cache-dir --require-hashes -r conf/runner.lock \
+ && /opt/runner/bin/pip install --no-cache-dir --require-hashes --no-deps -r conf/runner.lock \
  && /opt/runner/bin/pip install --no-cache-dir --no-deps . \
  && /opt/runner/bin/pip uninstall --yes pip
 
