@@ -32,7 +32,8 @@ What is hashed
 - A commit's digest is the BLAKE3 of ``runner.content/1`` and a newline, then of the sum of its objects' numbers
   modulo 2^4096, 512 bytes, least significant first. The number of an object is the first 512 bytes of BLAKE3 over
   the length of its key (2 bytes, big-endian), its key, its size (8 bytes, big-endian), its content's digest (32
-  bytes), and its attributes: nothing, or the canonical JSON of ``{"headers": …, "metadata": …}``.
+  bytes), and its attributes: nothing, or the canonical JSON of ``{"headers": …, "metadata": …}`` without the metadata
+  ``mtime``, which is a time.
 
 Order, each durable before the next
 -----------------------------------

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from runner.store.entries import Row
+from runner.store.entries import Row, without_mtime
 
 SUM_BYTES = 512
 _MASK = (1 << SUM_BYTES * 8) - 1
@@ -58,6 +58,6 @@ class ContentSum:
 
 def _number(row: Row) -> int:
     """Hash one object: key with its length, size, content digest, attributes."""
-    size, digest, meta = row.size or 0, row.digest or b"", row.meta or b""
+    size, digest, meta = row.size or 0, row.digest or b"", without_mtime(row.meta) or b""
     framed = b"".join((len(row.key).to_bytes(2, "big"), row.key, size.to_bytes(8, "big"), digest, meta))
     return int.from_bytes(blake3(framed).digest(length=SUM_BYTES), "little")

@@ -13,6 +13,10 @@ from runner.store.catalog.codes import EntryKind
 from runner.store.content import Content
 from runner.store.times import from_us, to_us
 
+MTIME = "mtime"
+"""User metadata that holds a file's modification time, as rclone keeps it (`runner.store.files.mtimes`)."""
+_MTIME_KEY = b'"mtime":'
+
 
 class Row(NamedTuple):
     """One row of a layer, in the order of `COLUMNS`; a tombstone has only key and kind."""
@@ -97,6 +101,18 @@ def encode_attributes(attributes: Attributes) -> bytes | None:
 def decode_attributes(meta: bytes | None) -> Attributes:
     """Read what `encode_attributes` wrote."""
     return _NO_ATTRIBUTES if meta is None else Attributes(**json.loads(meta))
+
+
+def without_mtime(meta: bytes | None) -> bytes | None:
+    """Return what `encode_attributes` would have written without the file's time; of damaged bytes all."""
+    if meta is None or _MTIME_KEY not in meta:
+        return meta
+    try:
+        attributes = decode_attributes(meta)
+        metadata = {name: text for name, text in attributes.metadata.items() if name != MTIME}
+        return encode_attributes(Attributes(attributes.headers, metadata))
+    except (ValueError, TypeError, AttributeError):
+        return meta
 
 
 def encode_checksum(checksum: Checksum | None) -> str | None:

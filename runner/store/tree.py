@@ -17,7 +17,7 @@ import trio
 
 from runner.model.entry import Entry
 from runner.store.catalog.codes import EntryKind
-from runner.store.entries import COLUMNS, Row, entry_of
+from runner.store.entries import COLUMNS, Row, entry_of, without_mtime
 from runner.store.view import Page
 
 ReadSet = Sequence[int]
@@ -215,7 +215,10 @@ async def walk(
 async def diff(
     db: sqlite3.Connection, before: ReadSet, after: ReadSet
 ) -> AsyncGenerator[tuple[Row | None, Row | None], None]:
-    """Yield what differs: the row before and the row after of each key that does not hold the same, in order."""
+    """Yield what differs: the row before and the row after of each key that does not hold the same, in order.
+
+    The same is what has one digest: times do not count.
+    """
     async with aclosing(walk(db, before)) as old, aclosing(walk(db, after)) as new:
         left, right = await anext(old, None), await anext(new, None)
         while left is not None or right is not None:
@@ -226,6 +229,10 @@ async def diff(
                 yield None, right
                 right = await anext(new, None)
             else:
-                if (left.digest, left.size, left.meta) != (right.digest, right.size, right.meta):
+                if _content(left) != _content(right):
                     yield left, right
                 left, right = await anext(old, None), await anext(new, None)
+
+
+def _content(row: Row) -> tuple[bytes | None, int | None, bytes | None]:
+    return row.digest, row.size, without_mtime(row.meta)

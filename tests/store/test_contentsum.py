@@ -7,7 +7,7 @@ from runner.model.entry import Attributes
 from runner.store.contentsum import SUM_BYTES, ContentSum
 from runner.store.entries import Row, encode_attributes
 
-GOLDEN_TWO = "46250ecd4dfd3105066c1ce21e9dec9b0a41021ddacde85d30b924b525279f92"
+GOLDEN_TWO = "59ad1d2626d145a5e82dd239c6e255ba59bb9515a6d5398a97d30c04ad30683d"
 GOLDEN_EMPTY = "55f4d1a5836b1e34ee0ba892a6a75e68f94f4ca37d6eb2bcebe65740b5ca7b00"
 
 rows = st.builds(
@@ -71,8 +71,11 @@ def test_a_sum_goes_on_from_its_stored_state(objects):
 
 
 def test_times_and_numbers_of_blobs_do_not_matter_but_all_else_does():
-    one = Row(b"a", 1, 7, bytes(32), 3, "etag", 11, b"{}")
-    same = one._replace(content=8, etag="other", modified_us=12)
+    meta = encode_attributes(Attributes({}, {"mtime": "1.5", "x": "y"}))
+    one = Row(b"a", 1, 7, bytes(32), 3, "etag", 11, meta)
+    same = one._replace(
+        content=8, etag="other", modified_us=12, meta=encode_attributes(Attributes({}, {"x": "y", "mtime": "2"}))
+    )
     others = [
         one._replace(key=b"b"),
         one._replace(size=4),

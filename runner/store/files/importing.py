@@ -18,7 +18,7 @@ from runner.model.entry import Attributes
 from runner.model.errors import Invalid
 from runner.store.blobs import PACK_BLOB_MAX_BYTES
 from runner.store.changes import Change, open_change
-from runner.store.entries import Row
+from runner.store.entries import MTIME, Row
 from runner.store.files import mtimes
 from runner.store.files.counts import Counts, Progress, silent
 from runner.store.files.lanes import in_lanes
@@ -127,7 +127,7 @@ class _Import:
         key = self._prefix + file.key
         if not await self._is_same(self._change.find(key), file):
             pieces = _at_once(file.data) if file.data is not None else _pieces(self._found.path(file.key))
-            attributes = Attributes(metadata={mtimes.NAME: mtimes.encode(file.mtime_ns)})
+            attributes = Attributes(metadata={MTIME: mtimes.encode(file.mtime_ns)})
             async with aclosing(pieces):
                 await self._change.put(key, pieces, attributes)
         self._done.add(file.size)

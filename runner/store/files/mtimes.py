@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 
 from runner.model.entry import Attributes
-
-NAME = "mtime"
+from runner.store.entries import MTIME
 
 _FORM = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,9})\d*)?", re.ASCII)
 _NS = 1_000_000_000
@@ -24,7 +23,7 @@ def encode(mtime_ns: int) -> str:
 
 def decode(attributes: Attributes) -> int | None:
     """Return nanoseconds since 1970; None when there is no time, or none that can be read."""
-    match = _FORM.fullmatch(attributes.metadata.get(NAME, ""))
+    match = _FORM.fullmatch(attributes.metadata.get(MTIME, ""))
     if match is None:
         return None
     sign, seconds, decimals = match.groups("")

@@ -1,6 +1,9 @@
 """boto3 against a gateway on a socket, as programs use it."""
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -20,15 +23,24 @@ TOKEN = "rnr_0123456789abcdefghijABCDEFGHIJ0123456789abc"
 MEBIBYTE = 1 << 20
 
 
-def client(url, token=TOKEN, secret=None, **options):
-    return boto3.client(
-        "s3",
-        endpoint_url=url,
-        aws_access_key_id=token,
-        aws_secret_access_key=secret or token,
-        region_name="us-east-1",
-        config=Config(retries={"max_attempts": 0}, **options),
-    )
+@pytest.fixture
+def client() -> Iterator[Callable[..., Any]]:
+    """Makes clients of a gateway, and closes them: a socket that is left to the collector fails a later test."""
+    with ExitStack() as made:
+
+        def make(url, token=TOKEN, secret=None, **options):
+            s3 = boto3.client(
+                "s3",
+                endpoint_url=url,
+                aws_access_key_id=token,
+                aws_secret_access_key=secret or token,
+                region_name="us-east-1",
+                config=Config(retries={"max_attempts": 0}, **options),
+            )
+            made.callback(s3.close)
+            return s3
+
+        yield make
 
 
 def refusal(call, **parameters):
@@ -72,12 +84,12 @@ def use(s3):
         (TOKEN, {"signature_version": "v4", "s3": {"payload_signing_enabled": False}}),
     ],
 )
-async def test_boto3_at_work(gateway, token, options):
+async def test_boto3_at_work(gateway, client, token, options):
     url = await gateway.start(token=token)
     await trio.to_thread.run_sync(use, client(url, **options))
 
 
-async def test_who_may_not_is_refused_and_nothing_is_stored(gateway, view):
+async def test_who_may_not_is_refused_and_nothing_is_stored(gateway, client, view):
     url = await gateway.start(token=TOKEN)
 
     def try_all():
@@ -99,7 +111,7 @@ async def test_who_may_not_is_refused_and_nothing_is_stored(gateway, view):
 
 
 @pytest.mark.parametrize("version", ["v4", "s3"])
-async def test_presigned_urls_read_and_write(gateway, version):
+async def test_presigned_urls_read_and_write(gateway, client, version):
     url = await gateway.start(token=TOKEN)
     s3 = client(url, signature_version=version)
 
@@ -192,7 +204,7 @@ async def test_a_bad_seed_signature_is_refused_before_the_body(gateway):
         assert (reply.status, reply.code) == (403, "SignatureDoesNotMatch")
 
 
-async def test_version_2_cannot_sign_chunks_of_version_4(gateway):
+async def test_version_2_cannot_sign_chunks_of_version_4(gateway, client):
     url = await gateway.start(token=TOKEN)
 
     def put():
