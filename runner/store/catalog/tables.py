@@ -197,6 +197,73 @@ run = Table(  # a merge of deltas, newest first, a JSON array
     "run", metadata, Column("layer", INTEGER, primary_key=True), _some("covers", TEXT), sqlite_strict=True
 )
 
+# What buckets of the store view have beside their objects.
+
+document = Table(  # versioning, tagging, cors, … of a branch
+    "document",
+    metadata,
+    _some("repo", INTEGER),
+    _some("branch", TEXT),
+    _some("name", TEXT),
+    _some("body", BLOB),
+    PrimaryKeyConstraint("repo", "branch", "name"),
+    **_CLUSTERED,
+)
+
+version = Table(  # S3's versions of a branch's keys, the current one too, once versioning was asked for
+    "version",
+    metadata,
+    _some("repo", INTEGER),
+    _some("branch", TEXT),
+    _some("key", BLOB),
+    _some("seq", INTEGER),  # grows with each version of the key
+    _some("id", TEXT),
+    _some("kind", INTEGER),  # from here as in `entry`; a tombstone is a delete marker
+    Column("content", INTEGER),
+    Column("digest", BLOB),
+    Column("size", INTEGER),
+    Column("etag", TEXT),
+    _some("modified_us", INTEGER),
+    Column("meta", BLOB),
+    Column("checksum", TEXT),
+    Column("parts", INTEGER),
+    PrimaryKeyConstraint("repo", "branch", "key", "seq"),
+    **_CLUSTERED,
+)
+
+# Accounts.
+
+account = Table(
+    "account",
+    metadata,
+    _number(),
+    Column("name", TEXT, nullable=False, unique=True),  # S3's Owner ID and DisplayName
+    _some("created_us", INTEGER),
+    **_NUMBERED,
+)
+
+token = Table(  # known by its SHA-256 alone
+    "token",
+    metadata,
+    Column("digest", BLOB, primary_key=True),
+    _some("account", INTEGER),
+    _some("created_us", INTEGER),
+    Column("expires_us", INTEGER),
+    Column("reads", TEXT),  # repos that it may read and nothing else, a JSON array of numbers; NULL: as the account
+    **_CLUSTERED,
+)
+
+access = Table(
+    "access",
+    metadata,
+    _some("account", INTEGER),
+    _some("repo", INTEGER),  # 0: every repo
+    _some("level", INTEGER),
+    PrimaryKeyConstraint("account", "repo"),
+    **_CLUSTERED,
+)
+Index("access_repo", access.c.repo)
+
 # Uploads.
 
 upload = Table(
