@@ -32,9 +32,11 @@ from runner.gateway.operations import (
     head_object,
     list_buckets,
     list_multipart_uploads,
+    list_object_versions,
     list_objects,
     list_objects_v2,
     list_parts,
+    put_bucket_versioning,
     put_object,
     upload_part,
     upload_part_copy,
@@ -81,7 +83,11 @@ _BUCKET: Mapping[str, Methods] = MappingProxyType(
         "replication": {"GET": Route("GetBucketReplication", absent("ReplicationConfigurationNotFoundError"))},
         "tagging": {"GET": Route("GetBucketTagging", absent("NoSuchTagSet"))},
         "uploads": {"GET": Route("ListMultipartUploads", list_multipart_uploads.run)},
-        "versioning": {"GET": Route("GetBucketVersioning", get_bucket_versioning.run)},
+        "versioning": {
+            "GET": Route("GetBucketVersioning", get_bucket_versioning.run),
+            "PUT": Route("PutBucketVersioning", put_bucket_versioning.run),
+        },
+        "versions": {"GET": Route("ListObjectVersions", list_object_versions.run)},
         "website": {"GET": Route("GetBucketWebsite", absent("NoSuchWebsiteConfiguration"))},
         **dict.fromkeys(
             (
@@ -97,7 +103,6 @@ _BUCKET: Mapping[str, Methods] = MappingProxyType(
                 "notification",
                 "requestPayment",
                 "session",
-                "versions",
             ),
             MappingProxyType({}),
         ),

@@ -88,6 +88,7 @@ class Entry:
         checksum: The additional checksum that was verified or computed, if any.
         parts: Of a multipart object, in order; else empty.
         content: The store's own handle on the bytes; opaque elsewhere.
+        version: Id of the version that it is, in a bucket that keeps some; else empty.
     """
 
     key: bytes
@@ -99,6 +100,7 @@ class Entry:
     checksum: Checksum | None = None
     parts: tuple[Part, ...] = ()
     content: object = field(default=None, compare=False, repr=False)
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

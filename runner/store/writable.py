@@ -29,7 +29,7 @@ from runner.store.gate import Door
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.times import from_us
-from runner.store.view import CompletedPart, ObjectReader, Upload
+from runner.store.view import NULL_VERSION, CompletedPart, Deletion, ObjectReader, Upload
 from runner.store.view import Content as Body
 
 
@@ -64,6 +64,17 @@ class WritableBucket(LayeredBucket):
     def _open(self, tx: Transaction) -> Stack:
         """Return the layer that takes an entry now, and what lies below it; raises as `_require_open`."""
 
+    def _keep(self, tx: Transaction, stack: Stack, entry: Entry, part_list: int | None = None) -> Entry:
+        """Write an entry, as the last step of what makes an object; return it as the bucket shows it."""
+        staging.put(tx, stack.top, entry, part_list)
+        return entry
+
+    def _remove(self, tx: Transaction, key: bytes, condition: Condition, version: str) -> Deletion:
+        """Remove an object; raises before anything of it is written."""
+        if version in ("", NULL_VERSION):
+            staging.delete(tx, self._open(tx), key, condition)
+        return Deletion()
+
     def _writing(self) -> AbstractContextManager[None]:
         """Surround one write."""
         return self.door
@@ -86,8 +97,7 @@ class WritableBucket(LayeredBucket):
                 content.checksum,
                 content=stored.content,
             )
-            staging.put(tx, stack.top, entry)
-            return entry
+            return self._keep(tx, stack, entry)
 
         with self._writing():
             async with aclosing(self.door.gate.guarded(content)) as pieces:
@@ -114,20 +124,17 @@ class WritableBucket(LayeredBucket):
                 before.parts,
                 before.content,
             )
-            staging.put(tx, stack.top, entry, staging.keep_parts(tx, before.parts))
-            return entry
+            return self._keep(tx, stack, entry, staging.keep_parts(tx, before.parts))
 
         with self._writing():
             entry = await self.store.writer.write(name)
             _note_range(source, 0, before.size)
             return self._written(entry)
 
-    async def delete(self, key: bytes, condition: Condition = NO_CONDITION) -> None:
+    async def delete(self, key: bytes, condition: Condition = NO_CONDITION, version: str = "") -> Deletion:
         """As `runner.store.view.Bucket.delete`."""
         with self._writing():
-            await self.store.writer.write(
-                lambda tx: staging.delete(tx, self._open(tx), key, condition), savepoint=False
-            )
+            return await self.store.writer.write(lambda tx: self._remove(tx, key, condition, version), savepoint=False)
 
     async def create_upload(
         self,
@@ -205,7 +212,9 @@ class WritableBucket(LayeredBucket):
         def finish(tx: Transaction) -> Entry:
             self._require_open(tx)
             done = uploads.completed(tx, self._place, upload, parts)
-            return done or uploads.complete(tx, self._open(tx), upload, parts, condition=condition, announced=checksum)
+            return done or uploads.complete(
+                tx, self._open(tx), upload, parts, condition=condition, announced=checksum, keep=self._keep
+            )
 
         with self._writing():
             entry = await self.store.writer.write(finish)

@@ -13,6 +13,7 @@ from runner.gateway.errors import S3Error
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import checksum_elements, document
 from runner.gateway.target import bucket_of, key_of
+from runner.gateway.versions import written_header
 
 
 async def run(request: Request) -> Response:
@@ -22,7 +23,7 @@ async def run(request: Request) -> Response:
     _directive(request.headers, "x-amz-tagging-directive")
     bucket, key = await bucket_of(request), key_of(request)
     source = await copy_source.open_source(request)
-    if not is_replacing and copy_source.parse(request.headers[copy_source.HEADER])[:2] == (bucket.name, key):
+    if not is_replacing and copy_source.parse(request.headers[copy_source.HEADER]) == (bucket.name, key, ""):
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing "
@@ -30,7 +31,7 @@ async def run(request: Request) -> Response:
         )
     kept = attributes.from_headers(request.headers) if is_replacing else source.entry.attributes
     entry = await bucket.copy(key, source, kept, write_condition(request.headers))
-    return document(
+    reply = document(
         "CopyObjectResult",
         [
             xml.element("LastModified", xml.timestamp(entry.modified)),
@@ -38,6 +39,8 @@ async def run(request: Request) -> Response:
             checksum_elements(entry.checksum),
         ],
     )
+    reply.headers |= written_header(entry.version) | copy_source.version_header(source.entry)
+    return reply
 
 
 def _directive(headers: Mapping[str, str], name: str) -> str:

@@ -10,6 +10,7 @@ from runner.gateway.conditions import write_condition
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import checksum_headers
 from runner.gateway.target import bucket_of, key_of
+from runner.gateway.versions import written_header
 from runner.model.entry import ChecksumAlgorithm
 
 
@@ -21,4 +22,5 @@ async def run(request: Request) -> Response:
     entry = await bucket.put(
         key_of(request), request.body, attributes.from_headers(request.headers), write_condition(request.headers)
     )
-    return Response(200, {"ETag": f'"{entry.etag}"', **checksum_headers(entry.checksum)})
+    headers = {"ETag": f'"{entry.etag}"', **checksum_headers(entry.checksum), **written_header(entry.version)}
+    return Response(200, headers)
