@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from runner.store import closing, open_store
-from runner.store.bursts import open_bursts
+from runner.store.bursts import BurstSettings, open_bursts
 from runner.store.changes import open_change
 from runner.store.check import check_store
 from runner.store.staged import BranchKey
@@ -21,6 +21,7 @@ from runner.store.view import NoSuchKey, NoSuchVersion, ObjectVersion, Versionin
 from tests.store.world import NO_ATTRIBUTES, Body, read_all
 
 keys = st.sampled_from([b"a", b"b/c", b"b/d", b"e"])
+NEVER = BurstSettings(idle_seconds=1e9, max_seconds=1e9)  # bursts end where a rule ends them
 bodies = st.sampled_from([b"", b"1", b"22", b"333"])
 
 
@@ -41,7 +42,7 @@ class VersionsMachine(RuleBasedStateMachine):
         """Hold a store open in a loop of its own until `teardown`."""
         self._end = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
-        async with open_store(Path(self._folder.name)) as self.store, open_bursts(self.store) as self.bursts:
+        async with open_store(Path(self._folder.name)) as self.store, open_bursts(self.store, NEVER) as self.bursts:
             view = StoreView(self.store, self.bursts, project="default")
             self.bucket = await view.create_bucket("data")
             (self.repo,) = self.store.catalog.db.execute("SELECT id FROM repo").fetchone()
@@ -52,10 +53,12 @@ class VersionsMachine(RuleBasedStateMachine):
         return trio.from_thread.run(function, *args, trio_token=self._token)
 
     def teardown(self) -> None:
-        assert self.call(check_store, self.store).problems == []
-        trio.from_thread.run_sync(self._end.set, trio_token=self._token)
-        self._thread.join()
-        self._folder.cleanup()
+        try:
+            assert self.call(check_store, self.store).problems == []
+        finally:
+            trio.from_thread.run_sync(self._end.set, trio_token=self._token)
+            self._thread.join()
+            self._folder.cleanup()
 
     def write(self, key: bytes, version: str, body: bytes | None) -> None:
         older = [each for each in self.kept.get(key, []) if version != "null" or each[0] != "null"]
