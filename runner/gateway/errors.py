@@ -39,6 +39,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
     {
+        "AccessControlListNotSupported": (400, "The bucket does not allow ACLs."),
         "AccessDenied": (403, "Access Denied"),
         "AuthorizationHeaderMalformed": (400, "The authorization header that you provided is not valid."),
         "AuthorizationQueryParametersError": (
@@ -141,6 +142,10 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
         ),
         "SlowDown": (503, "Please reduce your request rate."),
         "UnexpectedContent": (400, "This request contains unsupported content."),
+        "UnresolvableGrantByEmailAddress": (
+            400,
+            "The email address that you provided does not match any account on record.",
+        ),
         "XAmzContentSHA256Mismatch": (
             400,
             "The provided 'x-amz-content-sha256' header does not match what was computed.",

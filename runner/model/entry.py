@@ -49,10 +49,12 @@ class Attributes:
         headers: Content headers by lower-case name: content-type, cache-control, content-disposition,
             content-encoding, content-language, expires.
         metadata: User metadata by lower-case name without ``x-amz-meta-``.
+        tags: S3's tags, which may change while the object stays the same.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

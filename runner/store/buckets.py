@@ -123,6 +123,18 @@ class LayeredBucket:
         with self.door:
             raise NotOffered(f"this bucket keeps no versions, so they cannot be {state.value.lower()}")
 
+    async def get_document(self, name: str) -> bytes | None:
+        """As `runner.store.view.Bucket.get_document`."""
+        del name
+        with self.door:
+            return None
+
+    async def put_document(self, name: str, body: bytes | None) -> None:
+        """As `runner.store.view.Bucket.put_document`; there is nothing to remove."""
+        with self.door:
+            if body is not None:
+                raise NotOffered(f"this bucket has no {name}")
+
     async def list_versions(
         self, prefix: bytes, delimiter: bytes, after_key: bytes, after_version: str, limit: int
     ) -> VersionPage:
@@ -178,7 +190,7 @@ class CommitBucket(LayeredBucket):
         with self.door:
             raise NoSuchUpload("there is no such upload")
 
-    set_versioning = _refuse
+    set_versioning = put_document = put_tags = _refuse
     put = copy = delete = create_upload = put_part = copy_part = complete_upload = abort_upload = _refuse
     get_upload = list_parts = _deny
 

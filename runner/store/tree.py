@@ -17,7 +17,7 @@ import trio
 
 from runner.model.entry import Entry
 from runner.store.catalog.codes import EntryKind
-from runner.store.entries import COLUMNS, Row, entry_of, without_mtime
+from runner.store.entries import COLUMNS, Row, content_attributes, entry_of
 from runner.store.view import Page
 
 ReadSet = Sequence[int]
@@ -235,4 +235,4 @@ async def diff(
 
 
 def _content(row: Row) -> tuple[bytes | None, int | None, bytes | None]:
-    return row.digest, row.size, without_mtime(row.meta)
+    return row.digest, row.size, content_attributes(row.meta)

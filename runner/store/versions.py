@@ -170,6 +170,12 @@ def remove(tx: Transaction, branch: BranchKey, version: Version) -> Version | No
     return _first(tx.db.execute(_NEWEST, (*branch, version.row.key)))
 
 
+def replace(tx: Transaction, branch: BranchKey, version: Version, row: Row) -> None:
+    """Let a version hold another row."""
+    tx.db.execute(_REMOVE, (*branch, version.row.key, version.seq))
+    _insert(tx, branch, version._replace(row=row))
+
+
 def drop(tx: Transaction, branch: BranchKey) -> None:
     """Remove all versions of a branch that goes."""
     tx.db.execute("DELETE FROM version WHERE repo = ? AND branch = ?", branch)

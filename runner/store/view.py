@@ -7,7 +7,7 @@ Every call may raise `runner.model.errors.Unavailable` (store out of reach, disk
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -288,6 +288,26 @@ class Bucket(Protocol):
             PreconditionFailed: It is there, and *condition* does not hold for it.
         """
 
+    async def put_tags(self, key: bytes, tags: Mapping[str, str], version: str = "") -> str:
+        """Give an object, or a version of it, these tags and no others; all else of it stays as it is.
+
+        Returns:
+            Id of the version; empty: the bucket keeps none.
+
+        Raises:
+            NoSuchKey, KeyDeleted, NoSuchVersion, VersionIsMarker: As in `head`.
+        """
+
+    async def get_document(self, name: str) -> bytes | None:
+        """Return what the bucket has beside its objects under that name: tagging, cors, …; None: nothing."""
+
+    async def put_document(self, name: str, body: bytes | None) -> None:
+        """Write such a document, or remove it.
+
+        Raises:
+            NotOffered: A bucket of this kind has none.
+        """
+
     async def get_versioning(self) -> Versioning | None:
         """Return whether the bucket keeps versions; None: it was never asked to."""
 
@@ -375,6 +395,9 @@ class View(Protocol):
         Raises:
             NoSuchBucket: The view has none of that name.
         """
+
+    def find_document(self, bucket: str, name: str) -> bytes | None:
+        """Return a document of a bucket to whoever asks, as a browser does before it may send credentials."""
 
     async def create_bucket(self, name: str) -> Bucket:
         """Make a bucket; one that is the caller's own already may stay as it is.

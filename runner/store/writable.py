@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from abc import abstractmethod
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from datetime import datetime
 
@@ -25,11 +25,12 @@ from runner.store import staging, tree, uploads
 from runner.store.buckets import LayeredBucket, StoredReader, content_of
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Slice, Stored, concatenate, share
+from runner.store.entries import tagged
 from runner.store.gate import Door
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.times import from_us
-from runner.store.view import NULL_VERSION, CompletedPart, Deletion, ObjectReader, Upload
+from runner.store.view import NULL_VERSION, CompletedPart, Deletion, NoSuchKey, NoSuchVersion, ObjectReader, Upload
 from runner.store.view import Content as Body
 
 
@@ -74,6 +75,17 @@ class WritableBucket(LayeredBucket):
         if version in ("", NULL_VERSION):
             staging.delete(tx, self._open(tx), key, condition)
         return Deletion()
+
+    def _tag(self, tx: Transaction, key: bytes, tags: Mapping[str, str], version: str) -> str:
+        """Write an object again with other tags."""
+        if version not in ("", NULL_VERSION):
+            raise NoSuchVersion("there is no such version")
+        stack = self._open(tx)
+        row = tree.find(tx.db, stack.read_set, key)
+        if row is None:
+            raise NoSuchKey("there is no such object")
+        staging.put_row(tx, stack.top, tagged(row, tags))
+        return ""
 
     def _writing(self) -> AbstractContextManager[None]:
         """Surround one write."""
@@ -135,6 +147,11 @@ class WritableBucket(LayeredBucket):
         """As `runner.store.view.Bucket.delete`."""
         with self._writing():
             return await self.store.writer.write(lambda tx: self._remove(tx, key, condition, version), savepoint=False)
+
+    async def put_tags(self, key: bytes, tags: Mapping[str, str], version: str = "") -> str:
+        """As `runner.store.view.Bucket.put_tags`."""
+        with self._writing():
+            return await self.store.writer.write(lambda tx: self._tag(tx, key, tags, version))
 
     async def create_upload(
         self,

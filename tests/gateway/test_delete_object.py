@@ -52,7 +52,7 @@ REFUSED = (
     ("/in/missing", "AccessDenied"),
     ("/other/k", "NoSuchBucket"),
     ("/out/k?versionId=", "InvalidArgument"),
-    ("/out/k?tagging", "NotImplemented"),
+    ("/out/k?retention", "NotImplemented"),
 )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -13,11 +14,12 @@ from runner.model.ids import CommitId, is_commit_id
 from runner.store import commits, documents, staged, staging, tree, uploads, versionlist, versions
 from runner.store.bursts import Bursts
 from runner.store.catalog.engine import Transaction
-from runner.store.entries import row_of, whole_entry_of
+from runner.store.entries import row_of, tagged, whole_entry_of
 from runner.store.gate import Door
 from runner.store.staged import BranchKey
 from runner.store.staging import Stack
 from runner.store.store import Store
+from runner.store.versions import Version
 from runner.store.view import (
     AccessDenied,
     Deletion,
@@ -73,13 +75,7 @@ class BranchBucket(WritableBucket):
 
     async def set_versioning(self, state: Versioning) -> None:
         """As `runner.store.view.Bucket.set_versioning`."""
-
-        def write(tx: Transaction) -> None:
-            self._require_open(tx)
-            documents.put(tx, self._branch, documents.VERSIONING, state.encode())
-
-        with self._writing():
-            await self.store.writer.write(write)
+        await self.put_document(documents.VERSIONING, state.encode())
 
     async def list_versions(
         self, prefix: bytes, delimiter: bytes, after_key: bytes, after_version: str, limit: int
@@ -96,23 +92,42 @@ class BranchBucket(WritableBucket):
                 limit=limit,
             )
 
+    async def get_document(self, name: str) -> bytes | None:
+        """As `runner.store.view.Bucket.get_document`."""
+        with self.door:
+            return documents.find(self.store.catalog.db, self._branch, name)
+
+    async def put_document(self, name: str, body: bytes | None) -> None:
+        """As `runner.store.view.Bucket.put_document`."""
+
+        def write(tx: Transaction) -> None:
+            self._require_open(tx)
+            documents.put(tx, self._branch, name, body)
+
+        with self._writing():
+            await self.store.writer.write(write)
+
     def _find(self, key: bytes, version: str) -> Entry:
         db = self.store.catalog.db
         if is_commit_id(version):
             return self._find_in_commit(key, version)
         if versions.state(db, self._branch) is None:
             return super()._find(key, version)
-        row = tree.find(db, self._read_set(), key)
-        found = (
-            versions.find(db, self._branch, key, version, row)
-            if version
-            else versions.newest(db, self._branch, key, row)
-        )
+        found = self._find_version(db, self._read_set(), key, version)
+        return replace(whole_entry_of(db, found.row), version=found.id)
+
+    def _find_version(self, db: sqlite3.Connection, layers: tree.ReadSet, key: bytes, version: str) -> Version:
+        """Return the version of that id, or the newest; raises when it is not there or a delete marker."""
+        row = tree.find(db, layers, key)
+        if version:
+            found = versions.find(db, self._branch, key, version, row)
+        else:
+            found = versions.newest(db, self._branch, key, row)
         if found is None:
             raise NoSuchVersion("there is no such version") if version else NoSuchKey("there is no such object")
         if found.is_marker:
             raise VersionIsMarker(found.id, found.modified) if version else KeyDeleted(found.id)
-        return replace(whole_entry_of(db, found.row), version=found.id)
+        return found
 
     def _find_in_commit(self, key: bytes, commit: str) -> Entry:
         """Return what a commit of the repo holds, whatever versions the bucket keeps."""
@@ -147,6 +162,17 @@ class BranchBucket(WritableBucket):
         if current is not None:
             staging.delete(tx, stack, key)
         return Deletion(marker.id, is_marker=True) if marker else Deletion()
+
+    def _tag(self, tx: Transaction, key: bytes, tags: Mapping[str, str], version: str) -> str:
+        if versions.state(tx.db, self._branch) is None:
+            return super()._tag(tx, key, tags, version)
+        stack = self._open(tx)
+        found = self._find_version(tx.db, stack.read_set, key, version)
+        row = tagged(found.row, tags)
+        if versions.settle(tx, self._branch, key, tree.find(tx.db, stack.read_set, key)) == found:
+            staging.put_row(tx, stack.top, row)
+        versions.replace(tx, self._branch, found, row)
+        return found.id
 
     def _remove_version(self, tx: Transaction, key: bytes, condition: Condition, version: str) -> Deletion:
         """Remove a version for good; what is then the newest is what the branch holds."""

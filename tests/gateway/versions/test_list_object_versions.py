@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gateway.versions.conftest import ENABLED, Bucket
+from tests.gateway.bucket import ENABLED, Bucket
 
 
 async def pages(bucket: Bucket, query: str, *, removing: bool = False) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import pytest
 from runner.model.address import parse
 from runner.store import commits
 from runner.store.changes import open_change
-from tests.gateway.versions.conftest import ENABLED, SUSPENDED, Bucket
+from tests.gateway.bucket import ENABLED, SUSPENDED, Bucket
 from tests.store.world import NO_ATTRIBUTES, Body
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-
-import pytest
 
 from runner.store import Store, open_store
 from runner.store.bursts import open_bursts
@@ -56,9 +55,10 @@ class Bucket:
         ]
 
 
-@pytest.fixture
-async def bucket(tmp_path: Path) -> AsyncIterator[Bucket]:
-    async with open_store(tmp_path / "store") as store, open_bursts(store) as bursts:
+@asynccontextmanager
+async def open_bucket(folder: Path) -> AsyncIterator[Bucket]:
+    """Make it in a store of its own."""
+    async with open_store(folder) as store, open_bursts(store) as bursts:
         call = Caller(StoreView(store, bursts, project="default"))
         await call("PUT", "/data")
         yield Bucket(call, store)
