@@ -33,6 +33,7 @@ COMMANDS = {
     "datum": Lazy("runner.cli.datum:datum", _JOBS, "List and inspect the datums of a job."),
     "provenance": Lazy("runner.cli.provenance:provenance", _JOBS, "Show where a commit is from."),
     "project": Lazy("runner.cli.project:project", _HOUSE, "List projects."),
+    "account": Lazy("runner.cli.account:account", _HOUSE, "Create, list and revoke accounts for auth."),
     "store": Lazy("runner.cli.store:store", _HOUSE, "Check the store."),
     "config": Lazy("runner.cli.config:config", _HOUSE, "Show every setting, its value and its origin."),
     "completion": Lazy("runner.cli.completion:completion", _HOUSE, "Print a shell's completion script."),

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.shapes import (
+    AccessInfo,
+    AccountInfo,
     AttemptInfo,
     BranchInfo,
     BranchRef,
@@ -27,6 +29,7 @@ from runner.cli.shapes import (
 )
 from runner.cli.stories import datum_state
 from runner.cli.words import rfc3339
+from runner.model.account import EVERY_REPO, Access, Account
 from runner.model.commit import Branch, Commit, Repo
 from runner.model.entry import Entry
 from runner.model.ids import CommitId
@@ -76,6 +79,25 @@ def project_info(name: str, created: datetime | None = None, description: str = 
     document: ProjectInfo = {"project": {"name": name}}
     _set(document, description=description, createdAt=_time(created))
     return document
+
+
+def account_info(account: Account) -> AccountInfo:
+    """Describe an account."""
+    return {
+        "account": {"name": account.name},
+        "created": rfc3339(account.created),
+        "tokens": account.tokens,
+        "access": [_access(each) for each in account.access],
+    }
+
+
+def _access(access: Access) -> AccessInfo:
+    level: Any = access.level.name
+    return (
+        {"level": level}
+        if access.repo == EVERY_REPO
+        else {"repo": repo_ref(access.project, access.repo), "level": level}
+    )
 
 
 def repo_info(repo: Repo, branches: Sequence[Branch] | None = None) -> RepoInfo:

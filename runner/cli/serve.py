@@ -19,15 +19,13 @@ _SETTINGS = {
     "serve.tls_key": "tls_key",
     "gateway.advertise": "advertise",
     "auth.enabled": "auth",
-    "auth.token_file": "token_file",
 }
 
 
 @click.command("serve", cls=Command)
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
 @click.option("--advertise", metavar="URL", help="What clients are told instead of that address.")
-@click.option("--auth", is_flag=True, default=None, help="Ask for the token on every request.")
-@click.option("--token-file", type=_FILE, metavar="FILE", help="Where the token is: access key and secret key at once.")
+@click.option("--auth", is_flag=True, default=None, help="Ask for an account's token on every request.")
 @click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate chain; then the listener speaks TLS.")
 @click.option("--tls-key", type=_FILE, metavar="FILE", help="Its private key.")
 @click.option("--ready-file", type=click.Path(path_type=Path), metavar="FILE", help="Also write the ready line there.")

@@ -264,6 +264,28 @@ class PipelineInfo(TypedDict):
     details: NotRequired[Any]
 
 
+class AccountRef(TypedDict):
+    """An account's name."""
+
+    name: str
+
+
+class AccessInfo(TypedDict):
+    """What an account may do with a repo; without a repo, with every one."""
+
+    repo: NotRequired[RepoRef]
+    level: Literal["READ", "WRITE", "ADMIN", "OWNER"]
+
+
+class AccountInfo(TypedDict):
+    """An account; of its tokens only how many are good."""
+
+    account: AccountRef
+    created: str
+    tokens: int
+    access: list[AccessInfo]
+
+
 SCHEMAS: Mapping[str, type] = {
     "job": JobInfo,
     "datum": DatumInfo,
@@ -274,6 +296,7 @@ SCHEMAS: Mapping[str, type] = {
     "project": ProjectInfo,
     "pipelineInfo": PipelineInfo,
     "check": CheckInfo,
+    "account": AccountInfo,
 }
 
 

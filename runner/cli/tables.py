@@ -14,6 +14,7 @@ from rich.text import Text
 from runner.cli import words
 from runner.cli.looks import DATUM_SIGNS, JOB_SIGNS, Look
 from runner.cli.stories import datum_state
+from runner.model.account import Account
 from runner.model.commit import Branch, Commit, CommitState, Repo
 from runner.model.entry import Entry
 from runner.model.ids import CommitId
@@ -141,6 +142,21 @@ def took(job: Job, now: datetime) -> str:
 def datums(job: Job) -> str:
     """Say how many datums are done, of how many."""
     return f"{job.data_processed + job.data_skipped + job.data_recovered}/{job.data_total}"
+
+
+def accounts_table(accounts: Sequence[Account], now: datetime, look: Look) -> list[Text]:
+    """List accounts and what they may do."""
+    columns = (Column("NAME"), Column("CREATED"), Column("TOKENS", right=True), Column("MAY", gives=True))
+    rows = [
+        (
+            Text(account.name, style="bold"),
+            moment(account.created, now, look),
+            str(account.tokens),
+            ", ".join(f"{each.level.name.lower()} {each.repo}" for each in account.access) or _NONE,
+        )
+        for account in accounts
+    ]
+    return table(columns, rows, look)
 
 
 def repos_table(repos: Sequence[Repo], now: datetime, look: Look) -> list[Text]:

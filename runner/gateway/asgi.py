@@ -24,6 +24,7 @@ from runner.gateway.body.verified import VerifiedBody
 from runner.gateway.errors import S3Error
 from runner.gateway.messages import Receive, Scope, Send
 from runner.gateway.options import Access, GatewayOptions
+from runner.gateway.principal import Views
 from runner.gateway.reply import Reply
 from runner.gateway.request import Query, Request, Response
 from runner.gateway.route import OPTIONS, Route, find_route
@@ -48,18 +49,18 @@ _log = structlog.get_logger()
 
 
 class Gateway:
-    """Serves one view.
+    """Serves buckets.
 
     Args:
-        view: The buckets.
+        views: Those that each principal sees.
         options: See `GatewayOptions`.
     """
 
-    def __init__(self, view: View, options: GatewayOptions) -> None:
-        self._view = view
+    def __init__(self, views: Views, options: GatewayOptions) -> None:
+        self._views = views
         self._options = options
-        self._hosts = Hosts(options.advertise, is_open=options.token is not None)
-        self._guard = Guard(options.token, options.owner)
+        self._hosts = Hosts(options.advertise, is_open=options.credentials is not None)
+        self._guard = Guard(options.credentials, options.owner)
         self._quart = create_app()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,10 +106,12 @@ class Gateway:
         if route is OPTIONS:
             caller = NOBODY
         else:
-            self._judge_origin(exchange, address, host or "")
             head = SignedHead(exchange.method, address, query, exchange.scope["headers"])
             caller = self._guard.admit(head, datetime.now(UTC))
         exchange.principal = caller.principal.name
+        view = self._views(caller.principal)
+        if route is not OPTIONS:
+            self._judge_origin(exchange, view, host or "")
         exchange.operation = route.name
         announced = read(headers, has_checksum=route.name not in _OBJECT_CHECKSUM)
         if announced.payload.is_signed and caller.signer is None and not caller.principal.is_anonymous:
@@ -122,19 +125,21 @@ class Gateway:
             query,
             headers,
             caller.principal,
-            self._view,
+            view,
+            self._views,
             self._options,
             exchange.body,
             exchange.scope["scheme"],
             host or "",
         )
 
-    def _judge_origin(self, exchange: _Exchange, address: Address, authority: str) -> None:
+    def _judge_origin(self, exchange: _Exchange, view: View, authority: str) -> None:
         """Let the reply tell the browser that its page may read it, or refuse what the page may not send."""
         origin = exchange.headers.get("origin")
         if origin is None:
             return
-        rules = None if address.bucket is None else self._view.find_document(address.bucket, cors.NAME)
+        bucket = exchange.address.bucket
+        rules = None if bucket is None else view.find_document(bucket, cors.NAME)
         rule = cors.find(rules, origin, exchange.method)
         if rule is None:
             self._hosts.check_origin(origin, authority)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from runner.gateway.principal import Credentials
 from runner.model.errors import Invalid
 
 PORT_MAX = 65_535
@@ -60,8 +61,8 @@ class GatewayOptions:
     Attributes:
         bind: ``HOST:PORT``; port 0 takes a free one.
         advertise: URL that clients are told instead of the address bound; its host is accepted as Host.
-        token: Access key and secret at once. None: auth is off, any credentials or none are let through and
-            no signature is looked at.
+        credentials: Who may ask. None: auth is off, any credentials or none are let through and no signature is
+            looked at.
         region: What GetBucketLocation says.
         owner: Owner ID and DisplayName.
         idle_seconds: A connection or body that makes no progress for so long is given up.
@@ -72,7 +73,7 @@ class GatewayOptions:
 
     bind: str = "127.0.0.1:0"
     advertise: str | None = None
-    token: str | None = None
+    credentials: Credentials | None = None
     region: str = "us-east-1"
     owner: str = "runner"
     idle_seconds: float = 60.0

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from runner.gateway.errors import S3Error
 from runner.gateway.options import GatewayOptions
+from runner.gateway.principal import Principal, Views
 from runner.model.entry import ChecksumAlgorithm
 from runner.store.view import Content, View
 
@@ -55,19 +56,6 @@ def _decode(text: bytes) -> str:
         raise S3Error("InvalidArgument", "The query string is not UTF-8.") from exc
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks.
-
-    Attributes:
-        name: Shown as Owner and in the access log; never a token.
-        is_anonymous: No credentials came, which is only let through while auth is off.
-    """
-
-    name: str
-    is_anonymous: bool = False
-
-
 class Body(Content, Protocol):
     """The decoded bytes of a request: iterated or read once."""
 
@@ -99,6 +87,7 @@ class Request:
         headers: Values by lower-case name; bytes as Latin-1, repeated ones joined by ``,``.
         principal: Who asks.
         view: The buckets that the principal sees.
+        views: Those that another one would see: a form brings its credentials in its body.
         options: Of the gateway.
         body: Empty when the request has none.
         scheme: ``http`` or ``https``.
@@ -113,6 +102,7 @@ class Request:
     headers: Mapping[str, str]
     principal: Principal
     view: View
+    views: Views
     options: GatewayOptions
     body: Body
     scheme: str = "http"

@@ -16,8 +16,8 @@ from runner.gateway.asgi import Gateway
 from runner.gateway.connection import Connection
 from runner.gateway.messages import App
 from runner.gateway.options import CannotListen, GatewayOptions, split_bind
+from runner.gateway.principal import Views
 from runner.host.allocator import keep_large_blocks
-from runner.store.view import View
 
 HEAD_MAX_BYTES = 32 * 1024
 BACKLOG = 1024
@@ -26,12 +26,12 @@ _log = structlog.get_logger()
 
 
 async def serve(
-    view: View, options: GatewayOptions, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+    views: Views, options: GatewayOptions, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve *view* over S3 until cancelled; started with the endpoint's URL, when it takes requests.
+    """Serve buckets over S3 until cancelled; started with the endpoint's URL, when it takes requests.
 
     Args:
-        view: The buckets.
+        views: The buckets that each principal sees.
         options: See `GatewayOptions`.
         task_status: Gets the URL that clients use.
 
@@ -46,7 +46,7 @@ async def serve(
     endpoint = options.advertise or _url(listener, is_secure=options.tls is not None)
     if not _is_loopback(listener):
         _warn_if_exposed(options, endpoint)
-    await serve_app(Gateway(view, options), listener, options, endpoint, task_status=task_status)
+    await serve_app(Gateway(views, options), listener, options, endpoint, task_status=task_status)
 
 
 async def serve_app(
@@ -110,7 +110,7 @@ def _listen(bind: str) -> trio.SocketListener:
 
 def _warn_if_exposed(options: GatewayOptions, endpoint: str) -> None:
     """Say what other hosts can do: more than they should, or see what is none of their business."""
-    if options.token is None:
+    if options.credentials is None:
         _log.warning(
             "server.exposed", endpoint=endpoint, hint="Every host that reaches it may read and write: use auth."
         )

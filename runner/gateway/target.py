@@ -12,6 +12,11 @@ def bucket_name(request: Request) -> str:
     return request.bucket
 
 
+def owner_of(request: Request, bucket: Bucket) -> str:
+    """Return the name of whom everything in a bucket belongs to."""
+    return bucket.owner or request.options.owner
+
+
 async def bucket_of(request: Request) -> Bucket:
     """Look up the bucket that the request is about."""
     return await request.view.get_bucket(bucket_name(request))

@@ -67,10 +67,9 @@ class ServeSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """``[auth]``; *token_file* None: there is none."""
+    """``[auth]``."""
 
     enabled: bool
-    token_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,15 @@ class LayeredBucket:
     """Reads of what a read set holds, counted and noted."""
 
     def __init__(
-        self, store: Store, name: str, created: datetime, *, layers: tree.ReadSet, door: Door, log: ReadLog | None
+        self,
+        store: Store,
+        name: str,
+        created: datetime,
+        *,
+        layers: tree.ReadSet,
+        door: Door,
+        log: ReadLog | None = None,
+        owner: str = "",
     ) -> None:
         self.store = store
         self.door = door
@@ -76,6 +84,7 @@ class LayeredBucket:
         self._name = name
         self._created = created
         self._layers = layers
+        self._owner = owner
 
     @property
     def name(self) -> str:
@@ -86,6 +95,11 @@ class LayeredBucket:
     def created(self) -> datetime:
         """When it came to be."""
         return self._created
+
+    @property
+    def owner(self) -> str:
+        """Name of the account that it belongs to; empty: none."""
+        return self._owner
 
     async def head(self, key: bytes, version: str = "") -> Entry:
         """As `runner.store.view.Bucket.head`."""
@@ -204,11 +218,13 @@ def _only_version(entry: Entry) -> ObjectVersion:
     return ObjectVersion(entry.key, NULL_VERSION, entry.modified, is_latest=True, entry=entry, position=NULL_VERSION)
 
 
-def commit_bucket(store: Store, name: str, commit: int, *, door: Door, log: ReadLog | None = None) -> CommitBucket:
+def commit_bucket(
+    store: Store, name: str, commit: int, *, door: Door, log: ReadLog | None = None, owner: str = ""
+) -> CommitBucket:
     """Return the commit of that number as a bucket."""
     sql = store.catalog.sql
     created = commits.inspect_number(sql, commit).started
-    return CommitBucket(store, name, created, layers=commits.read_set(sql, commit), door=door, log=log)
+    return CommitBucket(store, name, created, layers=commits.read_set(sql, commit), door=door, log=log, owner=owner)
 
 
 def content_of(entry: Entry) -> Content:

@@ -96,6 +96,7 @@ def remove(tx: Transaction, repo: int) -> None:
     tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
     tx.sql.execute(sa.delete(t.commit).where(t.commit.c.repo == repo))
     tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == repo))
+    tx.sql.execute(sa.delete(t.access).where(t.access.c.repo == repo))
     tx.sql.execute(sa.delete(t.repo).where(t.repo.c.id == repo))
 
 

@@ -86,6 +86,10 @@ class BucketAlreadyOwned(Conflict):
     """The bucket is already there."""
 
 
+class BucketTaken(Conflict):
+    """The bucket is there, and somebody else's."""
+
+
 class BucketNotEmpty(Conflict):
     """The bucket that is to be removed still holds objects."""
 
@@ -228,6 +232,10 @@ class Bucket(Protocol):
     @property
     def created(self) -> datetime:
         """When it came to be, aware UTC."""
+
+    @property
+    def owner(self) -> str:
+        """Name of the account that it belongs to; empty: none."""
 
     @property
     def is_writable(self) -> bool:
@@ -404,6 +412,7 @@ class View(Protocol):
 
         Raises:
             BucketAlreadyOwned: It is there, and the view makes none.
+            BucketTaken: It is somebody else's.
             InvalidBucketName: No bucket can be called so.
             AccessDenied: This view makes none.
         """

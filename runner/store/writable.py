@@ -44,12 +44,21 @@ class WritableBucket(LayeredBucket):
         layers: What is read, where that never changes.
         place: Of its uploads, as `runner.store.uploads` names it.
         door: Of the view.
+        owner: Name of the account that it belongs to; empty: none.
     """
 
     def __init__(
-        self, store: Store, name: str, created: datetime, *, layers: tree.ReadSet, place: str, door: Door
+        self,
+        store: Store,
+        name: str,
+        created: datetime,
+        *,
+        layers: tree.ReadSet,
+        place: str,
+        door: Door,
+        owner: str = "",
     ) -> None:
-        super().__init__(store, name, created, layers=layers, door=door, log=None)
+        super().__init__(store, name, created, layers=layers, door=door, owner=owner)
         self._place = place
 
     @property

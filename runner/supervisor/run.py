@@ -28,11 +28,12 @@ from runner.model.errors import RunnerError, Unavailable
 from runner.model.job import Job
 from runner.model.pipeline import Pipeline
 from runner.store import Store, files, pipelines
+from runner.store.accounts import new_token
 from runner.store.joblog import JobLog
 from runner.store.reads import Traffic
 from runner.store.sessions import open_job
 from runner.supervisor import inputs
-from runner.supervisor.gateways import gateway, new_token, options_of
+from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.scratch import open_scratch
 from runner.supervisor.storage import open_configured
 
@@ -133,7 +134,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
     log = Log(observer.log, level=settings.log_level, redactor=Redactor())
     log.install()
     stop, requests = Stop(), Requests()
-    serve = partial(gateway, options=options_of(settings.gateway, requests.take))
+    serve = partial(gateway_of_attempt, options=options_of(settings.gateway, requests.take))
     async with (
         open_configured(settings) as store,
         open_scratch(store.folder / "scratch") as scratch,

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import structlog
 
+from runner.gateway.principal import Grant, Principal, Views
 from runner.host.beside import beside
 from runner.host.log import Log, Record
 from runner.host.redact import Redactor
 from runner.host.settings import ServeSettings, Settings
 from runner.host.signals import Stop, watch_signals
 from runner.model.errors import Invalid
-from runner.store.bursts import BurstSettings, open_bursts
+from runner.store import Store, accounts
+from runner.store.bursts import Bursts, BurstSettings, open_bursts
+from runner.store.rights import NOBODY, Rights
 from runner.store.storeview import StoreView
 from runner.supervisor.gateways import gateway, options_of
 from runner.supervisor.storage import open_configured
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{12,128}")
-
 _log = structlog.get_logger()
-
-
-class TokenMissing(Invalid):
-    """Auth is on, and there is no token, or none that could be one."""
 
 
 class CertificateInvalid(Invalid):
@@ -44,11 +39,10 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
         ready: Told the endpoint's URL once requests are taken.
 
     Raises:
-        TokenMissing, CertificateInvalid, CannotListen: (Invalid)
+        CertificateInvalid, CannotListen: (Invalid)
         RunnerError: The store cannot be opened.
     """
-    token = _read_token(settings.auth.token_file) if settings.auth.enabled else None
-    Log(sink, level=settings.log_level, redactor=Redactor([token] if token else [])).install()
+    Log(sink, level=settings.log_level, redactor=Redactor([])).install()
     options = replace(
         options_of(settings.gateway, lambda _access: None), bind=settings.serve.listen, tls=_tls(settings.serve)
     )
@@ -57,8 +51,14 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
         open_configured(settings) as store,
         beside(partial(watch_signals, stop)),
         open_bursts(store, _bursts(settings.serve)) as bursts,
-        gateway(StoreView(store, bursts, project=settings.project), token, options=options) as endpoint,
+        gateway(
+            _views(store, bursts, settings),
+            replace(options, credentials=_Accounts(store) if settings.auth.enabled else None),
+        ) as endpoint,
     ):
+        if settings.auth.enabled and not await accounts.list_accounts(store):
+            message = "there is no account that could be let in yet: runner account create NAME makes one"
+            _log.warning("account.missing", message=message)
         _log.info("server.started", endpoint=endpoint, message=f"the store {store.folder} is at {endpoint}")
         ready(endpoint)
         await stop.asked.wait()
@@ -69,16 +69,26 @@ def _bursts(settings: ServeSettings) -> BurstSettings:
     return BurstSettings(settings.commit_idle_seconds, settings.commit_max_seconds, settings.commit_max_keys)
 
 
-def _read_token(file: Path | None) -> str:
-    if file is None:
-        raise TokenMissing("auth is on, but no file with a token is named", hint="name one with --token-file")
-    try:
-        token = file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise TokenMissing(f"the token in {file} cannot be read: {exc}") from exc
-    if _TOKEN.fullmatch(token) is None:
-        raise TokenMissing(f"the token in {file} is none", hint='write 12 to 128 letters, digits, "-" and "_"')
-    return token
+class _Accounts:
+    """The accounts of a store as the credentials of its gateway; made and revoked while it runs."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.catalog.db
+
+    def find(self, access_key: str) -> Grant | None:
+        """As `runner.gateway.principal.Credentials.find`: an access key is a token, and its own secret."""
+        rights = accounts.find_rights(self._db, access_key)
+        return None if rights is None else Grant(Principal(rights.name, rights=rights), access_key)
+
+
+def _views(store: Store, bursts: Bursts, settings: Settings) -> Views:
+    """Show each account what it may see, and everybody everything while nobody is asked who he is."""
+
+    def choose(principal: Principal) -> StoreView:
+        rights = principal.rights if isinstance(principal.rights, Rights) else NOBODY
+        return StoreView(store, bursts, project=settings.project, rights=rights if settings.auth.enabled else None)
+
+    return choose
 
 
 def _tls(settings: ServeSettings) -> ssl.SSLContext | None:

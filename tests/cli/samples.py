@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from runner.cli.stories import Change, InputRead, Story
+from runner.model.account import Access, AccessLevel, Account
 from runner.model.commit import Branch, Commit, CommitOrigin, CommitState, Repo
 from runner.model.entry import Attributes, Entry
 from runner.model.ids import CommitId
@@ -100,4 +101,7 @@ ENTRY = Entry(
     bytes(range(32)),
     NOW,
     Attributes({"content-type": "text/csv"}, {"mtime": "1"}),
+)
+ACCOUNT = Account(
+    "ada", NOW, 1, (Access("", "*", AccessLevel.READ), Access("default", "labresults", AccessLevel.OWNER))
 )

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from runner.cli import documents, shapes
-from tests.cli.samples import ATTEMPT, BRANCH, COMMIT, ENTRY, FAILED, ID, JOB, REPO
+from tests.cli.samples import ACCOUNT, ATTEMPT, BRANCH, COMMIT, ENTRY, FAILED, ID, JOB, REPO
 
 
 def test_a_job_has_pachyderms_names_and_ours():
@@ -54,6 +54,7 @@ def test_a_common_prefix_is_a_folder():
         ("file", documents.file_info(COMMIT, ENTRY)),
         ("file", documents.file_info(COMMIT, b"2026/")),
         ("project", documents.project_info("default")),
+        ("account", documents.account_info(ACCOUNT)),
     ],
 )
 def test_every_document_is_what_its_schema_says(name, document):

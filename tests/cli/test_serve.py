@@ -5,9 +5,6 @@ import pytest
     ("options", "said"),
     [
         (["--listen", "nowhere"], "it is no HOST:PORT"),
-        (["--auth"], "no file with a token is named"),
-        (["--auth", "--token-file", "missing"], "cannot be read"),
-        (["--auth", "--token-file", "short"], "is none"),
         (["--tls-cert", "short"], "TLS needs a certificate and its key"),
         (["--tls-cert", "short", "--tls-key", "short"], "cannot be used"),
     ],

@@ -15,12 +15,11 @@ import pytest
 import trio
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runner.model.account import Access, AccessLevel
 from runner.model.address import parse
-from runner.store import commits, open_store, staged
+from runner.store import accounts, commits, open_store, staged
 from runner.store.check import check_store
 from tests.supervisor.server import Server
-
-TOKEN = "rnr_0123456789abcdefghijABCDEFGHIJ0123456789abc"
 
 
 @pytest.fixture
@@ -158,16 +157,27 @@ async def test_a_folder_that_the_aws_cli_copies_is_one_commit_and_is_copied_once
         assert [commit.objects for commit in await commits.list_commits(store, "default", "data")] == [3]
 
 
-def test_with_auth_the_token_opens_everything_and_nothing_else_does(folder, tmp_path):
-    file = tmp_path / "token"
-    file.write_text(f"{TOKEN}\n")
-    with Server(folder, "--auth", "--token-file", str(file)) as server:
-        s3, stranger = server.client(TOKEN), server.client("rnr_nobodys_token")
-        s3.create_bucket(Bucket="data")
+async def test_with_auth_each_account_sees_its_own_and_no_token_is_told(folder, tmp_path):
+    async with open_store(folder) as store:
+        ada, bob = [await accounts.create(store, name) for name in ("ada", "bob")]
+        root = await accounts.create(store, "root", [Access("", "*", AccessLevel.ADMIN)])
+    with Server(folder, "--auth") as server:
+        one, two, three, stranger = [server.client(token) for token in (ada, bob, root, "rnr_nobodys_token")]
+        one.create_bucket(Bucket="data")
+        one.put_object(Bucket="data", Key="k", Body=b"x")
         assert refusal(stranger.list_buckets) == ("InvalidAccessKeyId", 403)
-        assert refusal(stranger.put_object, Bucket="data", Key="k", Body=b"x") == ("InvalidAccessKeyId", 403)
-        assert keys_of(s3, "data") == []
-        s3.close()
-        stranger.close()
+        assert refusal(two.put_object, Bucket="data", Key="k", Body=b"y") == ("AccessDenied", 403)
+        assert refusal(two.create_bucket, Bucket="data") == ("BucketAlreadyExists", 409)
+        assert [each.list_buckets()["Buckets"] != [] for each in (one, two, three)] == [True, False, True]
+        assert three.get_object(Bucket="data", Key="k")["Body"].read() == b"x"
+        for s3 in (one, two, three, stranger):
+            s3.close()
         server.stop()
-    assert TOKEN not in (tmp_path / "server.log").read_text()
+    said = (tmp_path / "server.log").read_text()
+    assert not any(token in said for token in (ada, bob, root))
+
+
+def test_with_auth_and_no_account_it_says_how_to_make_one(folder, tmp_path):
+    with Server(folder, "--auth") as server:
+        server.stop()
+    assert "runner account create NAME makes one" in (tmp_path / "server.log").read_text()

@@ -1,6 +1,5 @@
 """Who asks, and whether he may: SigV4 and SigV2, in headers or presigned.
 
-credentials  tokens, known by their hash
 clock        dates of requests, and how far they may be off
 sigv4        signatures of version 4, and of the chunks of a body
 sigv2        signatures of version 2

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runner.gateway.auth import sigv2, sigv4
-from runner.gateway.auth.credentials import Token
 from runner.gateway.auth.head import SignedHead
 from runner.gateway.errors import S3Error
-from runner.gateway.request import Principal
+from runner.gateway.principal import Credentials, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +31,24 @@ class Guard:
     """Lets requests in, or refuses them.
 
     Args:
-        token: Access key and secret at once. None: everybody is let in, and no signature is looked at.
-        owner: Name of the principal.
+        credentials: Who may ask. None: everybody is let in, and no signature is looked at.
+        owner: Name of everybody.
     """
 
-    def __init__(self, token: str | None, owner: str) -> None:
-        self._credentials = None if token is None else Token(token, owner)
+    def __init__(self, credentials: Credentials | None, owner: str) -> None:
+        self._credentials = credentials
         self._everybody = Caller(Principal(owner, is_anonymous=True))
         self._keys = sigv4.SigningKeys()
 
     def admit(self, head: SignedHead, now: datetime) -> Caller:
-        """Return who asks.
+        """Return who asks; `NOBODY` where credentials are asked for and none come.
 
         Args:
             head: Of the request.
             now: Aware; dates are judged by it.
 
         Raises:
-            S3Error: 403 AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed;
+            S3Error: 403 InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed;
                 400 for credentials that are no credentials.
         """
         if self._credentials is None:
@@ -59,7 +58,7 @@ class Guard:
         if authorization and is_presigned:
             raise S3Error("InvalidArgument", "Only one auth mechanism is allowed.")
         if not authorization and not is_presigned:
-            raise S3Error("AccessDenied")
+            return NOBODY
         if authorization.startswith("AWS ") if authorization else sigv2.is_presigned(head.query):
             return Caller(sigv2.verify(head, authorization, self._credentials, now))
         principal, signer = sigv4.verify(head, authorization, self._credentials, self._keys, now)

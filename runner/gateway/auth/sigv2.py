@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from runner.gateway.auth import clock
-from runner.gateway.auth.credentials import Credentials
 from runner.gateway.auth.head import SignedHead
 from runner.gateway.errors import S3Error
-from runner.gateway.request import Principal, Query
+from runner.gateway.principal import Credentials, Principal
+from runner.gateway.request import Query
 
 _PRESIGNED = ("AWSAccessKeyId", "Expires", "Signature")
 _AUTHORIZATION = re.compile(r"AWS ([^:\s]+):(\S+)")

@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, unquote_to_bytes
 
 from runner.gateway.auth import clock
-from runner.gateway.auth.credentials import Credentials
 from runner.gateway.auth.head import SignedHead
 from runner.gateway.errors import S3Error
-from runner.gateway.request import Principal, Query
+from runner.gateway.principal import Credentials, Principal
+from runner.gateway.request import Query
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 EXPIRES_MAX_SECONDS = 604_800

@@ -19,7 +19,7 @@ from runner.gateway.versions import written_header
 
 async def run(request: Request) -> Response:
     """Copy the source as it is now; its metadata goes along unless the request replaces it."""
-    attributes.refuse_unserved(request.headers, request.options.owner)
+    attributes.refuse_unserved(request.headers, request.principal.name)
     is_replacing = _directive(request.headers, "x-amz-metadata-directive") == "REPLACE"
     is_tagging = _directive(request.headers, "x-amz-tagging-directive") == "REPLACE"
     bucket, key = await bucket_of(request), key_of(request)

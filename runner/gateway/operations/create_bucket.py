@@ -22,7 +22,7 @@ _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 async def run(request: Request) -> Response:
     """Make the bucket; a region is kept to be shown, for there is but one place where it can be."""
     region = _region(await request.body.read_all(BODY_MAX_BYTES))
-    acl.judge_headers(request.headers, request.options.owner)
+    acl.judge_headers(request.headers, request.principal.name)
     setting = request.headers.get(ownership.HEADER)
     controls = None if setting is None else ownership.document(setting)
     name = bucket_name(request)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from runner.gateway.acl import private_acl
 from runner.gateway.request import Request, Response
-from runner.gateway.target import bucket_of
+from runner.gateway.target import bucket_of, owner_of
 
 
 async def run(request: Request) -> Response:
     """Answer with the one grant that every bucket has."""
-    await bucket_of(request)
-    return private_acl(request.options.owner)
+    bucket = await bucket_of(request)
+    return private_acl(owner_of(request, bucket))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runner.gateway.acl import private_acl
 from runner.gateway.request import Request, Response
-from runner.gateway.target import bucket_of, key_of
+from runner.gateway.target import bucket_of, key_of, owner_of
 from runner.gateway.versions import version_of
 
 
@@ -15,4 +15,4 @@ async def run(request: Request) -> Response:
     """Answer with the one grant that every object has."""
     bucket = await bucket_of(request)
     await bucket.head(key_of(request), version_of(request.query))
-    return private_acl(request.options.owner)
+    return private_acl(owner_of(request, bucket))

@@ -28,7 +28,7 @@ async def run(request: Request) -> Response:
     return document(
         "ListAllMyBucketsResult",
         [
-            listing.owner_element(request.options.owner),
+            listing.owner_element(request.principal.name),
             xml.group(
                 "Buckets",
                 (

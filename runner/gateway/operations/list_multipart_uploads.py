@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from runner.gateway import listing, xml
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import document
-from runner.gateway.target import bucket_of
+from runner.gateway.target import bucket_of, owner_of
 from runner.store.view import Bucket, Upload
 
 
@@ -30,7 +30,7 @@ async def run(request: Request) -> Response:
     id_marker = query.get("upload-id-marker", "") if marker else ""
     bucket = await bucket_of(request)
     items, last = await _page(bucket, prefix, delimiter, _start(marker, id_marker, prefix, delimiter), limit)
-    owner = request.options.owner
+    owner = owner_of(request, bucket)
     return document(
         "ListMultipartUploadsResult",
         [

@@ -9,7 +9,7 @@ from runner.gateway import listing, xml
 from runner.gateway.errors import S3Error
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import document
-from runner.gateway.target import bucket_of
+from runner.gateway.target import bucket_of, owner_of
 from runner.model.entry import Checksum
 from runner.store.view import ObjectVersion
 
@@ -24,7 +24,7 @@ async def run(request: Request) -> Response:
         raise S3Error("InvalidArgument", "A version-id marker cannot be specified without a key marker.")
     bucket = await bucket_of(request)
     page = await bucket.list_versions(prefix, delimiter, marker, version_marker, limit)
-    owner = listing.owner_element(request.options.owner)
+    owner = listing.owner_element(owner_of(request, bucket))
     versions = [item for item in page.items if isinstance(item, ObjectVersion)]
     return document(
         "ListVersionsResult",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from runner.gateway import listing, xml
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import document
-from runner.gateway.target import bucket_of
+from runner.gateway.target import bucket_of, owner_of
 from runner.model.entry import Entry
 
 
@@ -38,7 +38,7 @@ async def run(request: Request) -> Response:
             keys.element("Delimiter", delimiter) if delimiter else "",
             xml.element("IsTruncated", is_truncated),
             keys.encoding_type(),
-            *listing.contents(page.items, keys, request.options.owner),
+            *listing.contents(page.items, keys, owner_of(request, bucket)),
             *listing.common_prefixes(page.items, keys),
         ],
     )

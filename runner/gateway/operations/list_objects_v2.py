@@ -8,7 +8,7 @@ from __future__ import annotations
 from runner.gateway import listing, xml
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import document
-from runner.gateway.target import bucket_of
+from runner.gateway.target import bucket_of, owner_of
 
 
 async def run(request: Request) -> Response:
@@ -18,8 +18,8 @@ async def run(request: Request) -> Response:
     prefix, delimiter = query.get("prefix", "").encode(), query.get("delimiter", "").encode()
     start_after, token = query.get("start-after"), query.get("continuation-token")
     after = listing.position_of(token) if token else (start_after or "").encode()
-    owner = request.options.owner if query.get("fetch-owner", "").lower() == "true" else None
     bucket = await bucket_of(request)
+    owner = owner_of(request, bucket) if query.get("fetch-owner", "").lower() == "true" else None
     page = await listing.list_page(bucket, prefix, delimiter, after, limit)
     return document(
         "ListBucketResult",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from runner.gateway import listing, xml
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import document
+from runner.gateway.target import owner_of
 from runner.gateway.uploads import upload_of
 from runner.model.entry import Part
 from runner.store.view import Upload
@@ -19,7 +20,7 @@ async def run(request: Request) -> Response:
     after = listing.number_of(request.query, "part-number-marker", 0)
     bucket, upload = await upload_of(request)
     parts, has_more = await bucket.list_parts(upload, after, limit) if limit else ((), False)
-    owner = request.options.owner
+    owner = owner_of(request, bucket)
     return document(
         "ListPartsResult",
         [

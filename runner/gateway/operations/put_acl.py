@@ -10,14 +10,14 @@ from __future__ import annotations
 from runner.gateway import acl
 from runner.gateway.errors import S3Error
 from runner.gateway.request import Request, Response
-from runner.gateway.target import bucket_of, key_of
+from runner.gateway.target import bucket_of, key_of, owner_of
 from runner.gateway.versions import version_header, version_of
 
 
 async def of_bucket(request: Request) -> Response:
     """Take a list that gives nobody more than he has."""
     bucket = await bucket_of(request)
-    await _judge(request, request.options.owner)
+    await _judge(request, owner_of(request, bucket))
     await bucket.put_document("acl", None)  # raises where the caller may not change the bucket
     return Response()
 
@@ -26,7 +26,7 @@ async def of_object(request: Request) -> Response:
     """Take a list that gives nobody more than he has; the object stays as old as it is."""
     bucket = await bucket_of(request)
     entry = await bucket.head(key_of(request), version_of(request.query))
-    await _judge(request, request.options.owner)
+    await _judge(request, owner_of(request, bucket))
     await bucket.put_document("acl", None)
     return Response(200, version_header(entry.version))
 

@@ -16,7 +16,7 @@ from runner.model.entry import ChecksumAlgorithm
 
 async def run(request: Request) -> Response:
     """Store the body once it turned out to be what the client announced."""
-    attributes.refuse_unserved(request.headers, request.options.owner)
+    attributes.refuse_unserved(request.headers, request.principal.name)
     request.body.compute(ChecksumAlgorithm.CRC64NVME)  # what S3 keeps of an object that came without any
     bucket = await bucket_of(request)
     entry = await bucket.put(

@@ -64,12 +64,3 @@ class BlobPlace(IntEnum):
     PACK = 1
     FILE = 2
     REMOTE = 3
-
-
-class AccessLevel(IntEnum):
-    """What an account may do with a repo; each level holds those below it."""
-
-    READ = 1
-    WRITE = 2
-    ADMIN = 3
-    OWNER = 4

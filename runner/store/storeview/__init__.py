@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
+from runner.model.account import AccessLevel
 from runner.model.address import DEFAULT_BRANCH, InvalidName
-from runner.store import branches, documents, refs, repos, staged, tree, versions
+from runner.store import accounts, branches, documents, refs, repos, staged, tree, versions
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.bursts import Bursts
 from runner.store.catalog.codes import EntryKind
@@ -19,36 +21,47 @@ from runner.store.catalog.engine import Transaction
 from runner.store.gate import Door, Gate
 from runner.store.projects import NoSuchProject
 from runner.store.reads import Traffic
+from runner.store.rights import NOBODY, Rights
 from runner.store.staged import BranchKey
 from runner.store.store import Store
 from runner.store.storeview.branch import BranchBucket
 from runner.store.storeview.names import BucketName, name_of, parse, parse_new
 from runner.store.times import from_us
-from runner.store.view import AccessDenied, BucketNotEmpty, InvalidBucketName, NoSuchBucket
+from runner.store.view import AccessDenied, BucketNotEmpty, BucketTaken, InvalidBucketName, NoSuchBucket
 
 __all__ = ["StoreView"]
 
 _BRANCHES = """
     SELECT r.project, r.name, b.name, b.repo, b.created_us, (
+        SELECT a.name FROM access x JOIN account a ON a.id = x.account WHERE x.repo = r.id AND x.level = 4
+    ), (
         SELECT v.spec FROM pipeline p JOIN pipeline_version v ON v.pipeline = p.id
         WHERE p.project = r.project AND p.name = r.name ORDER BY v.version DESC LIMIT 1
     ) FROM branch b JOIN repo r ON r.id = b.repo
 """
 _BRANCH = f"{_BRANCHES} WHERE r.project = ? AND r.name = ? AND b.name = ?"
 _COMMITS = """
-    SELECT c.id, c.branch FROM commits c JOIN repo r ON r.id = c.repo
+    SELECT c.id, c.branch, r.id, (
+        SELECT a.name FROM access x JOIN account a ON a.id = x.account WHERE x.repo = r.id AND x.level = 4
+    ) FROM commits c JOIN repo r ON r.id = c.repo
     WHERE r.project = ? AND r.name = ? AND c.uuid >= ? AND c.uuid < ? LIMIT 2
 """
 
 
 class _Branch(NamedTuple):
-    """A branch as the catalog tells of it; *spec* is that of the pipeline that its repo is called after."""
+    """A branch as the catalog tells of it.
+
+    Attributes:
+        owner: Name of the account that made the repo; None: none did.
+        spec: Of the pipeline that the repo is called after.
+    """
 
     project: str
     repo: str
     name: str
     number: int
     created_us: int
+    owner: str | None
     spec: bytes | None
 
     @property
@@ -67,25 +80,40 @@ class _Branch(NamedTuple):
         return self.repo
 
 
+class _Commit(NamedTuple):
+    """A commit as the catalog tells of it."""
+
+    number: int
+    branch: str
+    repo: int
+    owner: str | None
+
+
 class StoreView:
-    """What whoever may do everything sees of a store.
+    """What one holder of credentials sees of a store, or everybody.
 
     Args:
         store: Which.
         bursts: Take the writes.
         project: Of buckets whose name says none.
+        rights: Of the holder; None: nobody is asked who he is, and everybody may do everything.
     """
 
-    def __init__(self, store: Store, bursts: Bursts, *, project: str) -> None:
+    def __init__(self, store: Store, bursts: Bursts, *, project: str, rights: Rights | None = None) -> None:
+        self._rights = rights
         self._store = store
         self._bursts = bursts
         self._project = project
         self._door = Door(Gate(), Traffic())
 
     async def list_buckets(self) -> Sequence[BranchBucket]:
-        """As `runner.store.view.View.list_buckets`: every branch."""
-        rows = self._store.catalog.db.execute(_BRANCHES).fetchall()
-        found = {name_of(branch.names, self._project): branch for branch in map(_Branch._make, rows)}
+        """As `runner.store.view.View.list_buckets`: every branch that the holder may read."""
+        if self._rights == NOBODY:
+            raise AccessDenied("Access Denied")
+        db = self._store.catalog.db
+        is_visible = self._rights.visible(db) if self._rights is not None else lambda _repo: True
+        rows = map(_Branch._make, db.execute(_BRANCHES).fetchall())
+        found = {name_of(branch.names, self._project): branch for branch in rows if is_visible(branch.number)}
         return [self._bucket(name, found[name]) for name in sorted(found)]
 
     async def get_bucket(self, name: str) -> BranchBucket | CommitBucket:
@@ -95,9 +123,12 @@ class StoreView:
             raise NoSuchBucket("there is no such bucket")
         found = _find(self._store.catalog.db, parsed)
         if parsed.commit:
-            return commit_bucket(self._store, name, self._find_commit(parsed, found), door=self._door)
+            commit = self._find_commit(parsed, found)
+            self._require(commit.repo, AccessLevel.READ)
+            return commit_bucket(self._store, name, commit.number, door=self._door, owner=commit.owner or "")
         if found is None:
             raise NoSuchBucket("there is no such bucket")
+        self._require(found.number, AccessLevel.READ)
         return self._bucket(name, found)
 
     def find_document(self, bucket: str, name: str) -> bytes | None:
@@ -107,28 +138,46 @@ class StoreView:
         return None if found is None else documents.find(self._store.catalog.db, found.key, name)
 
     async def create_bucket(self, name: str) -> BranchBucket:
-        """As `runner.store.view.View.create_bucket`; one that is there stays as it is."""
+        """As `runner.store.view.View.create_bucket`; one that is there stays as it is.
+
+        A repo that is made with it belongs to the holder's account.
+        """
+        if self._rights == NOBODY:
+            raise AccessDenied("Access Denied")
         wanted = parse_new(name, self._project)
         if wanted.commit:
             raise AccessDenied("A commit is made by writing to its branch.")
-
-        def make(tx: Transaction) -> None:
-            try:
-                refs.ensure(tx, repos.ensure(tx, wanted.project, wanted.repo), wanted.branch)
-            except (InvalidName, NoSuchProject) as exc:
-                raise InvalidBucketName(exc.message) from exc
-
         found = _find(self._store.catalog.db, wanted)
         if found is None:
-            await self._store.writer.write(make)
+            await self._store.writer.write(partial(self._make, wanted=wanted))
             found = _find(self._store.catalog.db, wanted)
         if found is None:
             raise NoSuchBucket("somebody has removed the bucket meanwhile")
+        if not self._level(self._store.catalog.db, found.number):
+            raise BucketTaken("The requested bucket name is not available.")
         return self._bucket(name, found)
+
+    def _make(self, tx: Transaction, wanted: BucketName) -> None:
+        """Make a branch, and its repo when that is missing."""
+        try:
+            repo = repos.find(tx.sql, wanted.project, wanted.repo)
+            if repo is None:
+                if self._rights is not None and not self._rights.may_make_repos:
+                    raise AccessDenied("Access Denied")
+                repo = repos.ensure(tx, wanted.project, wanted.repo)
+                if self._rights is not None:
+                    accounts.grant(tx, self._rights.account, repo, AccessLevel.OWNER)
+            elif self._level(tx.db, repo) < AccessLevel.WRITE:
+                raise AccessDenied("Access Denied")
+            refs.ensure(tx, repo, wanted.branch)
+        except (InvalidName, NoSuchProject) as exc:
+            raise InvalidBucketName(exc.message) from exc
 
     async def delete_bucket(self, name: str) -> None:
         """As `runner.store.view.View.delete_bucket`."""
         bucket = await self.get_bucket(name)
+        if isinstance(bucket, BranchBucket):
+            self._require(bucket.repo, AccessLevel.ADMIN)
         if not bucket.is_writable:
             raise AccessDenied("Neither a commit nor the output branch of a pipeline can be removed.")
         parsed = parse(name, self._project)
@@ -153,17 +202,26 @@ class StoreView:
             branch=found.key,
             bursts=self._bursts,
             pipeline=found.pipeline,
+            level=self._level(self._store.catalog.db, found.number),
+            owner=found.owner or "",
             door=self._door,
         )
 
-    def _find_commit(self, wanted: BucketName, branch: _Branch | None) -> int:
+    def _level(self, db: sqlite3.Connection, repo: int) -> int:
+        """Return what the holder may do with a repo; 0: nothing."""
+        return AccessLevel.OWNER if self._rights is None else self._rights.level(db, repo)
+
+    def _require(self, repo: int, level: AccessLevel) -> None:
+        if self._level(self._store.catalog.db, repo) < level:
+            raise AccessDenied("Access Denied")
+
+    def _find_commit(self, wanted: BucketName, branch: _Branch | None) -> _Commit:
         """Return the one commit that begins with the digits: made on the branch, or on another of those there."""
         digits = (wanted.commit, wanted.commit + "g")
         rows = self._store.catalog.db.execute(_COMMITS, (wanted.project, wanted.repo, *digits)).fetchall()
         if len(rows) != 1 or (branch is None and rows[0][1] != wanted.branch):
             raise NoSuchBucket("there is no such commit, or several begin with these digits")
-        number: int = rows[0][0]
-        return number
+        return _Commit._make(rows[0])
 
 
 def _find(db: sqlite3.Connection, name: BucketName) -> _Branch | None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from runner.model.account import AccessLevel
 from runner.model.entry import NO_CONDITION, Condition, Entry, Part
 from runner.model.errors import NotFound
 from runner.model.ids import CommitId, is_commit_id
@@ -44,6 +45,8 @@ class BranchBucket(WritableBucket):
         branch: Which.
         bursts: Of this process.
         pipeline: Name of the pipeline whose output branch it is, which alone commits to it; empty: of none.
+        level: What the holder of the view may do with its repo.
+        owner: Name of the account that the repo belongs to; empty: none.
         door: Of the view.
     """
 
@@ -56,17 +59,26 @@ class BranchBucket(WritableBucket):
         branch: BranchKey,
         bursts: Bursts,
         pipeline: str,
+        level: int,
+        owner: str,
         door: Door,
     ) -> None:
-        super().__init__(store, name, created, layers=(), place=uploads.place_of_branch(*branch), door=door)
+        place = uploads.place_of_branch(*branch)
+        super().__init__(store, name, created, layers=(), place=place, door=door, owner=owner)
         self._branch = branch
         self._bursts = bursts
         self._pipeline = pipeline
+        self._level = level
+
+    @property
+    def repo(self) -> int:
+        """Number of its repo."""
+        return self._branch.repo
 
     @property
     def is_writable(self) -> bool:
-        """Whether it is no pipeline's output branch."""
-        return not self._pipeline
+        """Whether its holder may write to it, and it is no pipeline's output branch."""
+        return self._level >= AccessLevel.WRITE and not self._pipeline
 
     async def get_versioning(self) -> Versioning | None:
         """As `runner.store.view.Bucket.get_versioning`."""
@@ -104,7 +116,9 @@ class BranchBucket(WritableBucket):
             self._require_open(tx)
             documents.put(tx, self._branch, name, body)
 
-        with self._writing():
+        with self.door:
+            if self._level < AccessLevel.ADMIN:
+                raise AccessDenied("Access Denied")
             await self.store.writer.write(write)
 
     def _find(self, key: bytes, version: str) -> Entry:
@@ -205,6 +219,8 @@ class BranchBucket(WritableBucket):
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with self.door:
+            if self._level < AccessLevel.WRITE:
+                raise AccessDenied("Access Denied")
             if self._pipeline:
                 raise AccessDenied(f"The pipeline {self._pipeline} writes this branch, and nobody else.")
             with self._bursts.writing(self._branch):

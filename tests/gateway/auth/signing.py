@@ -9,11 +9,12 @@ from botocore.credentials import Credentials
 
 from runner.gateway.address import Hosts, resolve
 from runner.gateway.auth import Guard, SignedHead
+from runner.gateway.principal import Token
 from runner.gateway.request import Query
 
 TOKEN = "rnr_0123456789abcdefghijABCDEFGHIJ0123456789abc"
 HOSTS = Hosts("http://s3.example", is_open=True)
-GUARD = Guard(TOKEN, "ada")
+GUARD = Guard(Token(TOKEN, "ada"), "ada")
 
 
 def head(method, url, headers):

@@ -15,8 +15,8 @@ import pytest
 
 from runner.gateway.address import Hosts, resolve
 from runner.gateway.auth import SignedHead, sigv2, sigv4
-from runner.gateway.auth.credentials import Grant
-from runner.gateway.request import Principal, Query
+from runner.gateway.principal import Grant, Principal
+from runner.gateway.request import Query
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 NOW = datetime(2013, 5, 24, tzinfo=UTC)

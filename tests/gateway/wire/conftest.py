@@ -4,6 +4,7 @@ import pytest
 import trio
 
 from runner.gateway.options import GatewayOptions
+from runner.gateway.principal import Token, only
 from runner.gateway.server import serve
 from tests.gateway.wire.raw import Raw
 
@@ -21,17 +22,18 @@ class Served:
         self.accesses = []
         self._answered = trio.Event()
 
-    async def start(self, **options):
+    async def start(self, token=None, **options):
         """Serve; return the endpoint's URL."""
         self.scope = trio.CancelScope()
-        chosen = GatewayOptions(on_request=self._note, **options)
+        credentials = None if token is None else Token(token, "runner")
+        chosen = GatewayOptions(on_request=self._note, credentials=credentials, **options)
         self.url = await self._nursery.start(self._serve, chosen)
         self.port = int(self.url.rpartition(":")[2])
         return self.url
 
     async def _serve(self, options, task_status):
         with self.scope:
-            await serve(self._view, options, task_status=task_status)
+            await serve(only(self._view), options, task_status=task_status)
 
     def _note(self, access):
         self.accesses.append(access)

@@ -6,6 +6,7 @@ import trio
 
 from runner.gateway.asgi import CLIENT_VANISHED, Gateway
 from runner.gateway.options import GatewayOptions
+from runner.gateway.principal import only
 from runner.store.view import NoSuchKey
 from tests.gateway.conftest import BODY
 
@@ -126,7 +127,7 @@ async def test_a_client_that_vanishes_before_its_answer_is_no_error_of_ours(view
         raise trio.BrokenResourceError
 
     with structlog.testing.capture_logs() as logs:
-        await Gateway(view, GatewayOptions(on_request=accesses.append))(scope, trio.sleep_forever, send)
+        await Gateway(only(view), GatewayOptions(on_request=accesses.append))(scope, trio.sleep_forever, send)
     assert [(access.status, access.code) for access in accesses] == [(CLIENT_VANISHED, "ClientVanished")]
     assert [log for log in logs if log["log_level"] == "error"] == []
 

@@ -5,6 +5,7 @@ import structlog.testing
 import trio
 
 from runner.gateway.options import CannotListen, GatewayOptions
+from runner.gateway.principal import Token, only
 from runner.gateway.server import serve
 from tests.gateway.conftest import BODY
 
@@ -62,7 +63,7 @@ async def test_an_address_that_cannot_be_bound_is_one_clear_sentence(gateway, vi
     await gateway.start()
     for bind in (f"127.0.0.1:{gateway.port}", "127.0.0.1:http", "nonsense", "127.0.0.1:99999"):
         with pytest.raises(CannotListen, match=f"cannot listen on {bind}"):
-            await serve(view, GatewayOptions(bind=bind))
+            await serve(only(view), GatewayOptions(bind=bind))
 
 
 @pytest.mark.parametrize(
@@ -75,18 +76,18 @@ async def test_an_address_that_cannot_be_bound_is_one_clear_sentence(gateway, vi
     ],
 )
 async def test_the_endpoint_is_what_clients_can_use(view, nursery, options, url):
-    assert (await nursery.start(serve, view, GatewayOptions(**options))).startswith(url)
+    assert (await nursery.start(serve, only(view), GatewayOptions(**options))).startswith(url)
     nursery.cancel_scope.cancel()
 
 
 TLS = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-TOKEN = "rnr_token_token"
-EXPOSED = [({}, 1), ({"token": TOKEN}, 1), ({"tls": TLS}, 1), ({"token": TOKEN, "tls": TLS}, 0)]
+TOKEN = Token("rnr_token_token", "runner")
+EXPOSED = [({}, 1), ({"credentials": TOKEN}, 1), ({"tls": TLS}, 1), ({"credentials": TOKEN, "tls": TLS}, 0)]
 
 
 @pytest.mark.parametrize(("options", "warnings"), EXPOSED)
 async def test_a_listener_that_others_reach_without_auth_or_tls_is_told(view, nursery, options, warnings):
     with structlog.testing.capture_logs() as logs:
-        await nursery.start(serve, view, GatewayOptions(bind="0.0.0.0:0", **options))
+        await nursery.start(serve, only(view), GatewayOptions(bind="0.0.0.0:0", **options))
     assert [log["event"] for log in logs] == ["server.exposed"] * warnings
     nursery.cancel_scope.cancel()

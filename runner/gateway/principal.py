@@ -1,13 +1,30 @@
-"""Who may ask: tokens, known by their hash alone."""
+"""Who asks, how it is known, and what he gets to see."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from runner.gateway.request import Principal
+from runner.store.view import AccessDenied, View
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks.
+
+    Attributes:
+        name: Shown as Owner and in the access log; never a token. Empty: whoever brings no credentials where some are
+            asked for.
+        is_anonymous: No credentials came, or none were looked at.
+        rights: What whoever chooses the view knows him by; opaque here.
+    """
+
+    name: str
+    is_anonymous: bool = False
+    rights: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +40,10 @@ class Credentials(Protocol):
 
     def find(self, access_key: str) -> Grant | None:
         """Return what an access key opens, in a time that does not tell how close it came."""
+
+
+Views = Callable[[Principal], View]
+"""Chooses what a principal sees; raises `AccessDenied` for one who is to see nothing at all."""
 
 
 class Token:
@@ -43,3 +64,14 @@ class Token:
         """See `Credentials.find`."""
         digest = hashlib.sha256(access_key.encode()).digest()
         return Grant(self._principal, access_key) if hmac.compare_digest(digest, self._digest) else None
+
+
+def only(view: View) -> Views:
+    """Show the same to everybody who may see anything."""
+
+    def choose(principal: Principal) -> View:
+        if not principal.name:
+            raise AccessDenied("this gateway asks for credentials")
+        return view
+
+    return choose

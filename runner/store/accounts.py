@@ -1,0 +1,204 @@
+"""Accounts, their tokens and their rights.
+
+A token is shown once and kept as its SHA-256: it has the entropy of a key, so no salt and no slow hash is needed, and
+a look-up by the hash tells nothing of how close a guess came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import sqlite3
+import string
+import time
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from runner.model.account import EVERY_REPO, Access, AccessLevel, Account
+from runner.model.address import check_name
+from runner.model.errors import Conflict, Invalid, NotFound
+from runner.store import repos
+from runner.store.catalog import tables as t
+from runner.store.catalog.engine import Transaction
+from runner.store.rights import Rights
+from runner.store.store import Store
+from runner.store.times import from_us
+
+TOKEN_PREFIX = "rnr_"  # noqa: S105  # no secret: tells people and scanners of leaks what the rest is
+_TOKEN_ALPHABET = string.ascii_letters + string.digits
+_TOKEN_CHARACTERS = 43  # 256 bits
+_GIVEN = re.compile(r"[A-Za-z0-9_-]{12,128}")
+_ALL = 0  # the number of no repo
+
+_FIND = """
+    SELECT a.id, a.name, t.reads FROM token t JOIN account a ON a.id = t.account
+    WHERE t.digest = ? AND (t.expires_us IS NULL OR t.expires_us > ?)
+"""
+
+
+class NoSuchAccount(NotFound):
+    """There is no account of that name."""
+
+
+class AccountExists(Conflict):
+    """The account is there already."""
+
+
+class TokenInvalid(Invalid):
+    """What is to be a token has another form, or is one already."""
+
+
+def new_token() -> str:
+    """Draw an access key, which is its own secret key."""
+    return TOKEN_PREFIX + "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(_TOKEN_CHARACTERS))
+
+
+def find_rights(db: sqlite3.Connection, token: str) -> Rights | None:
+    """Return what a token opens now; None: nothing. One point read."""
+    row = db.execute(_FIND, (_digest(token), time.time_ns() // 1000)).fetchone()
+    if row is None:
+        return None
+    number, name, reads = row
+    return Rights(number, name, None if reads is None else frozenset(json.loads(reads)))
+
+
+async def create(store: Store, name: str, access: Sequence[Access] = (), token: str | None = None) -> str:
+    """Make an account and its first token.
+
+    Args:
+        store: Where.
+        name: Of the account.
+        access: What it may do with which repos, beside those that it will make.
+        token: To be known by; None: one is drawn.
+
+    Returns:
+        The token, which nobody can be told again.
+
+    Raises:
+        InvalidName, AccountExists, NoSuchRepo, TokenInvalid.
+    """
+    check_name("account", name)
+    token = _checked(token)
+
+    def insert(tx: Transaction) -> None:
+        if _find(tx.sql, name) is not None:
+            raise AccountExists(f"the account {name} exists already", hint=f"runner account token {name} makes a token")
+        statement = sa.insert(t.account).values(name=name, created_us=tx.now_us).returning(t.account.c.id)
+        account = tx.sql.execute(statement).scalar_one()
+        for each in access:
+            repo = _ALL if each.repo == EVERY_REPO else repos.require(tx.sql, each.project, each.repo)
+            grant(tx, account, repo, each.level)
+        _keep(tx, account, token)
+
+    await store.writer.write(insert)
+    return token
+
+
+async def issue(
+    store: Store, name: str, *, seconds: float | None = None, reads: Sequence[tuple[str, str]] | None = None
+) -> str:
+    """Make another token of an account.
+
+    Args:
+        store: Where.
+        name: Of the account.
+        seconds: For so long; None: until the account is revoked.
+        reads: Project and name of the repos that it may read, and nothing else; None: all that the account may do.
+
+    Returns:
+        The token, which nobody can be told again.
+
+    Raises:
+        NoSuchAccount, NoSuchRepo.
+    """
+    token = new_token()
+
+    def insert(tx: Transaction) -> None:
+        numbers = None if reads is None else [repos.require(tx.sql, project, repo) for project, repo in reads]
+        _keep(tx, _require(tx.sql, name), token, seconds=seconds, reads=numbers)
+
+    await store.writer.write(insert)
+    return token
+
+
+async def list_accounts(store: Store) -> Sequence[Account]:
+    """Return all accounts by name."""
+    sql = store.catalog.sql
+    now_us = time.time_ns() // 1000
+    alive = sa.select(t.token.c.account, sa.func.count().label("tokens")).where(
+        t.token.c.expires_us.is_(None) | (t.token.c.expires_us > now_us)
+    )
+    tokens: dict[int, int] = {row.account: row.tokens for row in sql.execute(alive.group_by(t.token.c.account))}
+    access: dict[int, list[Access]] = {}
+    rows = sql.execute(
+        sa.select(t.access, t.repo.c.project, t.repo.c.name)
+        .outerjoin(t.repo, t.repo.c.id == t.access.c.repo)
+        .order_by(t.repo.c.project, t.repo.c.name)
+    )
+    for row in rows:
+        each = Access(row.project or "", row.name or EVERY_REPO, AccessLevel(row.level))
+        access.setdefault(row.account, []).append(each)
+    return [
+        Account(row.name, from_us(row.created_us), tokens.get(row.id, 0), tuple(access.get(row.id, ())))
+        for row in sql.execute(sa.select(t.account).order_by(t.account.c.name))
+    ]
+
+
+async def revoke(store: Store, name: str) -> None:
+    """Remove an account with its tokens and rights; the repos that it made stay. Raises `NoSuchAccount`."""
+
+    def run(tx: Transaction) -> None:
+        account = _require(tx.sql, name)
+        tx.sql.execute(sa.delete(t.token).where(t.token.c.account == account))
+        tx.sql.execute(sa.delete(t.access).where(t.access.c.account == account))
+        tx.sql.execute(sa.delete(t.account).where(t.account.c.id == account))
+
+    await store.writer.write(run)
+
+
+def grant(tx: Transaction, account: int, repo: int, level: AccessLevel) -> None:
+    """Let an account do something with a repo."""
+    tx.db.execute("INSERT OR REPLACE INTO access (account, repo, level) VALUES (?, ?, ?)", (account, repo, level))
+
+
+def _keep(
+    tx: Transaction, account: int, token: str, *, seconds: float | None = None, reads: Sequence[int] | None = None
+) -> None:
+    if tx.db.execute("SELECT 1 FROM token WHERE digest = ?", (_digest(token),)).fetchone() is not None:
+        raise TokenInvalid("this token is an account's already", hint="leave it out, and one is drawn")
+    expires_us = None if seconds is None else tx.now_us + int(seconds * 1_000_000)
+    values = {
+        "digest": _digest(token),
+        "account": account,
+        "created_us": tx.now_us,
+        "expires_us": expires_us,
+        "reads": None if reads is None else json.dumps(reads),
+    }
+    tx.sql.execute(sa.insert(t.token).values(values))
+
+
+def _checked(token: str | None) -> str:
+    if token is None:
+        return new_token()
+    if _GIVEN.fullmatch(token) is None:
+        raise TokenInvalid("the token has another form", hint='give 12 to 128 letters, digits, "-" and "_"')
+    return token
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _find(sql: sa.Connection, name: str) -> int | None:
+    found: int | None = sql.execute(sa.select(t.account.c.id).where(t.account.c.name == name)).scalar()
+    return found
+
+
+def _require(sql: sa.Connection, name: str) -> int:
+    found = _find(sql, name)
+    if found is None:
+        raise NoSuchAccount(f"there is no account {name}", hint="runner account list shows them")
+    return found
