@@ -35,10 +35,10 @@ class Desk:
             **variables,
         }
         folder.mkdir(exist_ok=True)
-        host = server.endpoint.partition("://")[2]
+        scheme, _, host = server.endpoint.partition("://")
         (folder / "s3cfg").write_text(
-            f"[default]\naccess_key = {KEY}\nsecret_key = {KEY}\nuse_https = False\nhost_base = {host}\n"
-            f"host_bucket = {host}\n"
+            f"[default]\naccess_key = {KEY}\nsecret_key = {KEY}\nuse_https = {scheme == 'https'}\n"
+            f"host_base = {host}\nhost_bucket = {host}\n"
         )
 
     def start(self, *words: str | Path, **variables: str) -> subprocess.Popen[str]:
