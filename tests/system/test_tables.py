@@ -23,10 +23,10 @@ FIRST = {  # what a reader of each table looks for first
 
 @pytest.mark.parametrize("client", FIRST)
 def test_a_table_on_a_branch_of_the_store(runner, installed, labresults, tmp_path, client) -> None:
-    """The programs are those that run as jobs, unchanged."""
+    """The programs are those that run as jobs, unchanged. Commits come between their steps, and no step sees them."""
     runner("repo", "create", "labresults")
     runner("file", "put", "-r", labresults, "labresults@master")
-    with Server(tmp_path / "store") as server:
+    with Server(tmp_path / "store", serve_commit_idle_seconds="0.01", serve_commit_max_seconds="0.1") as server:
         s3 = server.client()
         s3.create_bucket(Bucket="out")
         desk = Desk(server, tmp_path / "desk", installed(client))
@@ -37,6 +37,7 @@ def test_a_table_on_a_branch_of_the_store(runner, installed, labresults, tmp_pat
         assert server.stop() == 0
     assert sorted(runner.keys("out@master")) == sorted(keys)
     assert any(key.startswith(FIRST[client]) for key in keys), said
+    assert len(runner.ask("commit", "list", "out@master")) > 1
     runner("store", "check")
 
 
