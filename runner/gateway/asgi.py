@@ -14,9 +14,10 @@ from urllib.parse import unquote
 import structlog
 import trio
 
+from runner.gateway import cors
 from runner.gateway.address import Address, Hosts, resolve
 from runner.gateway.app import HOT, answer, create_app, refuse, serve_by_quart
-from runner.gateway.auth import Guard, SignedHead
+from runner.gateway.auth import NOBODY, Guard, SignedHead
 from runner.gateway.body.announced import read
 from runner.gateway.body.source import ClientVanished, Source
 from runner.gateway.body.verified import VerifiedBody
@@ -25,7 +26,7 @@ from runner.gateway.messages import Receive, Scope, Send
 from runner.gateway.options import Access, GatewayOptions
 from runner.gateway.reply import Reply
 from runner.gateway.request import Query, Request, Response
-from runner.gateway.route import Route, find_route
+from runner.gateway.route import OPTIONS, Route, find_route
 from runner.store.view import View
 
 CLIENT_VANISHED = 499
@@ -99,14 +100,15 @@ class Gateway:
         host = headers.get("host")
         address = resolve(exchange.path, host, self._hosts)
         exchange.address = address
-        if "origin" in headers:
-            self._hosts.check_origin(headers["origin"], host or "")
         query = Query(exchange.scope["query_string"])
-        caller = self._guard.admit(
-            SignedHead(exchange.method, address, query, exchange.scope["headers"]), datetime.now(UTC)
-        )
-        exchange.principal = caller.principal.name
         route = find_route(exchange.method, address.bucket, address.key, query, headers)
+        if route is OPTIONS:
+            caller = NOBODY
+        else:
+            self._judge_origin(exchange, address, host or "")
+            head = SignedHead(exchange.method, address, query, exchange.scope["headers"])
+            caller = self._guard.admit(head, datetime.now(UTC))
+        exchange.principal = caller.principal.name
         exchange.operation = route.name
         announced = read(headers, has_checksum=route.name not in _OBJECT_CHECKSUM)
         if announced.payload.is_signed and caller.signer is None and not caller.principal.is_anonymous:
@@ -126,6 +128,18 @@ class Gateway:
             exchange.scope["scheme"],
             host or "",
         )
+
+    def _judge_origin(self, exchange: _Exchange, address: Address, authority: str) -> None:
+        """Let the reply tell the browser that its page may read it, or refuse what the page may not send."""
+        origin = exchange.headers.get("origin")
+        if origin is None:
+            return
+        rules = None if address.bucket is None else self._view.find_document(address.bucket, cors.NAME)
+        rule = cors.find(rules, origin, exchange.method)
+        if rule is None:
+            self._hosts.check_origin(origin, authority)
+        else:
+            exchange.reply.also(cors.headers(rule, origin, exchange.method))
 
     def _report(self, exchange: _Exchange, code: str, seconds: float) -> None:
         access = exchange.access(code, seconds)

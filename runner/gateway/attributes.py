@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runner.gateway import acl, tags
 from runner.gateway.errors import S3Error
 from runner.model.entry import Attributes
 
@@ -23,20 +24,7 @@ DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 METADATA_PREFIX = "x-amz-meta-"
 METADATA_MAX_BYTES = 2048
 
-_CANNED_ACLS = frozenset(
-    {
-        "private",
-        "public-read",
-        "public-read-write",
-        "authenticated-read",
-        "aws-exec-read",
-        "bucket-owner-read",
-        "bucket-owner-full-control",
-        "log-delivery-write",
-    }
-)
 _NOT_SERVED = (
-    "x-amz-tagging",
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-customer-algorithm",
     "x-amz-copy-source-server-side-encryption-customer-algorithm",
@@ -52,7 +40,7 @@ def from_headers(headers: Mapping[str, str]) -> Attributes:
     """Return what a PUT, a copy or an upload is to store beside the bytes.
 
     Raises:
-        S3Error: MetadataTooLarge: names and values of user metadata exceed 2 KiB.
+        S3Error: MetadataTooLarge: names and values of user metadata exceed 2 KiB; InvalidTag.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
     """
@@ -65,7 +53,11 @@ def from_headers(headers: Mapping[str, str]) -> Attributes:
     }
     if sum(len(name) + len(text) for name, text in metadata.items()) > METADATA_MAX_BYTES:
         raise S3Error("MetadataTooLarge")
-    return Attributes(headers=kept, metadata={name: _from_wire(text) for name, text in metadata.items()})
+    return Attributes(
+        headers=kept,
+        metadata={name: _from_wire(text) for name, text in metadata.items()},
+        tags=tags.from_header(headers),
+    )
 
 
 def to_headers(attributes: Attributes) -> dict[str, str]:
@@ -74,6 +66,8 @@ def to_headers(attributes: Attributes) -> dict[str, str]:
     headers.setdefault("content-type", DEFAULT_CONTENT_TYPE)
     for name, text in attributes.metadata.items():
         headers[METADATA_PREFIX + name] = _to_wire(text)
+    if attributes.tags:
+        headers["x-amz-tagging-count"] = str(len(attributes.tags))
     return headers
 
 
@@ -94,22 +88,22 @@ def overrides(query: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def refuse_unserved(headers: Mapping[str, str]) -> None:
+def refuse_unserved(headers: Mapping[str, str], owner: str) -> None:
     """Refuse a write that asks for more than is kept, rather than drop what it asks for.
 
-    Canned ACLs are let through: ignoring them leaves everything private. So are storage classes.
+    Storage classes are let through: there is one.
+
+    Args:
+        headers: By lower-case name.
+        owner: Whom an access control list may name.
 
     Raises:
-        S3Error: NotImplemented, or InvalidArgument for an ACL that S3 does not know.
+        S3Error: NotImplemented, or what `runner.gateway.acl.judge_headers` raises.
     """
     for name in _NOT_SERVED:
         if headers.get(name):
             raise S3Error("NotImplemented", details={"Header": name})
-    if any(name.startswith("x-amz-grant-") for name in headers):
-        raise S3Error("NotImplemented", details={"Header": "x-amz-grant-*"})
-    acl = headers.get("x-amz-acl")
-    if acl is not None and acl not in _CANNED_ACLS:
-        raise S3Error("InvalidArgument", details={"ArgumentName": "x-amz-acl", "ArgumentValue": acl})
+    acl.judge_headers(headers, owner)
 
 
 def _without_framing(encoding: str) -> str:

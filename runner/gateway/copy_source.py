@@ -10,15 +10,15 @@ from urllib.parse import unquote_to_bytes
 from runner.gateway.conditions import Verdict, judge_read
 from runner.gateway.errors import S3Error
 from runner.gateway.request import Request
-from runner.gateway.versions import check_version
+from runner.model.entry import Entry
 from runner.store.view import ObjectReader
 
 HEADER = "x-amz-copy-source"
 _VERSION = "?versionId="
 
 
-def parse(header: str) -> tuple[str, bytes, str | None]:
-    """Return bucket, key and version of a copy source.
+def parse(header: str) -> tuple[str, bytes, str]:
+    """Return bucket, key and version of a copy source; the version is empty where it names none.
 
     The path is percent-encoded once and decoded once; only a literal ``?versionId=`` at its end is no part
     of the key. Nothing is normalised: ``..`` is a key like any other.
@@ -39,7 +39,9 @@ def parse(header: str) -> tuple[str, bytes, str | None]:
     bucket, _, key = text.removeprefix("/").partition("/")
     if not bucket or not key:
         raise _invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-    return bucket, key.encode(), version if marker else None
+    if marker and not version:
+        raise _invalid("Version id cannot be the empty string")
+    return bucket, key.encode(), version
 
 
 async def open_source(request: Request) -> ObjectReader:
@@ -51,11 +53,15 @@ async def open_source(request: Request) -> ObjectReader:
     """
     bucket_name, key, version = parse(request.headers[HEADER])
     bucket = await request.view.get_bucket(bucket_name)
-    check_version(version)
-    reader = await bucket.get(key)
+    reader = await bucket.get(key, version)
     if judge_read(request.headers, reader.entry, f"{HEADER}-") is not Verdict.PASSED:
         raise S3Error("PreconditionFailed")
     return reader
+
+
+def version_header(entry: Entry) -> dict[str, str]:
+    """Return the header that shows which version a copy has read."""
+    return {f"{HEADER}-version-id": entry.version} if entry.version else {}
 
 
 def _invalid(message: str) -> S3Error:

@@ -9,6 +9,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from email.utils import format_datetime
 from types import MappingProxyType
 
 from runner.model.errors import Conflict, Corrupt, Invalid, NotFound, RunnerError, Unavailable
@@ -19,18 +20,26 @@ from runner.store.view import (
     BucketNotEmpty,
     InvalidBucketName,
     InvalidPart,
+    KeyDeleted,
     NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
+    NoSuchVersion,
+    NotOffered,
     PartTooSmall,
     PreconditionFailed,
+    VersionIsMarker,
     ViewClosed,
 )
+
+VERSION_HEADER = "x-amz-version-id"
+MARKER_HEADER = "x-amz-delete-marker"
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
     {
+        "AccessControlListNotSupported": (400, "The bucket does not allow ACLs."),
         "AccessDenied": (403, "Access Denied"),
         "AuthorizationHeaderMalformed": (400, "The authorization header that you provided is not valid."),
         "AuthorizationQueryParametersError": (
@@ -51,6 +60,10 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed object size."),
         "EntityTooSmall": (400, "Your proposed upload is smaller than the minimum allowed object size."),
         "ExpiredToken": (400, "The provided token has expired."),
+        "IllegalVersioningConfigurationException": (
+            400,
+            "The versioning configuration specified in the request is invalid.",
+        ),
         "IncompleteBody": (400, "You did not provide the number of bytes specified by the Content-Length HTTP header."),
         "InternalError": (500, "An internal error occurred."),
         "InvalidAccessKeyId": (403, "The access key ID that you provided does not exist in our records."),
@@ -129,6 +142,10 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
         ),
         "SlowDown": (503, "Please reduce your request rate."),
         "UnexpectedContent": (400, "This request contains unsupported content."),
+        "UnresolvableGrantByEmailAddress": (
+            400,
+            "The email address that you provided does not match any account on record.",
+        ),
         "XAmzContentSHA256Mismatch": (
             400,
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
@@ -170,7 +187,8 @@ class S3Error(Exception):
 _FROM_HOUSE: Mapping[type[RunnerError], str] = MappingProxyType(
     {
         NoSuchBucket: "NoSuchBucket",
-        NoSuchKey: "NoSuchKey",
+        NoSuchVersion: "NoSuchVersion",
+        NotOffered: "NotImplemented",
         NoSuchUpload: "NoSuchUpload",
         AccessDenied: "AccessDenied",
         BucketAlreadyOwned: "BucketAlreadyOwnedByYou",
@@ -199,6 +217,17 @@ def translate(error: Exception) -> S3Error:
     """
     if isinstance(error, S3Error):
         return error
+    if isinstance(error, KeyDeleted):
+        return S3Error("NoSuchKey", headers={MARKER_HEADER: "true", VERSION_HEADER: error.version})
+    if isinstance(error, VersionIsMarker):
+        shown = {
+            MARKER_HEADER: "true",
+            VERSION_HEADER: error.version,
+            "Last-Modified": format_datetime(error.modified, usegmt=True),
+        }
+        return S3Error("MethodNotAllowed", headers={"Allow": "DELETE", **shown})
+    if isinstance(error, NoSuchKey):
+        return S3Error("NoSuchKey", error.message, headers={MARKER_HEADER: "false"})
     if isinstance(error, RunnerError) and not isinstance(error, Corrupt):
         for cls in type(error).__mro__:
             if cls in _FROM_HOUSE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 
 from runner.gateway.body.source import Source
@@ -43,8 +43,12 @@ class Reply:
         self.sent = 0
         self._send = send
         self._source = source
-        self._request_id = request_id.encode()
+        self._more = [(b"x-amz-request-id", request_id.encode())]
         self._expects_continue = expects_continue
+
+    def also(self, headers: Mapping[str, str]) -> None:
+        """Send these headers too, whatever the reply will be."""
+        self._more.extend((_encode(name.lower()), _encode(value)) for name, value in headers.items())
 
     async def respond(self, response: Response) -> None:
         """Send a whole reply.
@@ -76,7 +80,7 @@ class Reply:
             await self._continue(message)
 
     async def _start(self, message: Message) -> None:
-        headers = [*message["headers"], (b"x-amz-request-id", self._request_id)]
+        headers = [*message["headers"], *self._more]
         if self._is_sending:
             await self._source.discard(_DRAIN_BYTES, _DRAIN_SECONDS)
         if not self._source.is_done:

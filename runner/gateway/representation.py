@@ -13,6 +13,7 @@ from runner.gateway.errors import S3Error
 from runner.gateway.ranges import part_number, part_range, requested_range
 from runner.gateway.request import Request
 from runner.gateway.responses import checksum_headers
+from runner.gateway.versions import version_header
 from runner.model.entry import Checksum, Entry
 
 NOT_MODIFIED = 304
@@ -42,6 +43,7 @@ def represent(request: Request, entry: Entry) -> Representation:
         S3Error: PreconditionFailed, InvalidRange, InvalidPart; InvalidRequest: a range and a part at once.
     """
     headers = {"ETag": f'"{entry.etag}"', "Last-Modified": http_date(entry.modified), "Accept-Ranges": "bytes"}
+    headers |= version_header(entry.version)
     verdict = judge_read(request.headers, entry)
     if verdict is Verdict.FAILED:
         raise S3Error("PreconditionFailed")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from runner.gateway import xml
 from runner.gateway.request import Response
 from runner.model.entry import Checksum
 
 XML_TYPE = "application/xml"
+
+
+def xml_response(body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a reply whose body is a document that is written already."""
+    return Response(200, {"Content-Type": XML_TYPE, **(headers or {})}, body)
 
 
 def document(root: str, children: Iterable[str]) -> Response:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from runner.gateway import cors, ownership
 from runner.gateway.copy_source import HEADER as COPY_SOURCE
 from runner.gateway.errors import S3Error
 from runner.gateway.operations import (
@@ -20,6 +21,7 @@ from runner.gateway.operations import (
     create_multipart_upload,
     delete_bucket,
     delete_object,
+    delete_object_tagging,
     delete_objects,
     get_bucket_acl,
     get_bucket_location,
@@ -32,14 +34,25 @@ from runner.gateway.operations import (
     head_object,
     list_buckets,
     list_multipart_uploads,
+    list_object_versions,
     list_objects,
     list_objects_v2,
     list_parts,
+    options_object,
+    put_acl,
+    put_bucket_cors,
+    put_bucket_ownership_controls,
+    put_bucket_tagging,
+    put_bucket_versioning,
     put_object,
+    put_object_tagging,
+    put_public_access_block,
     upload_part,
     upload_part_copy,
 )
 from runner.gateway.operations.absent import absent
+from runner.gateway.operations.fixed import fixed
+from runner.gateway.operations.stored import reading, removing
 from runner.gateway.request import Operation, Query
 
 
@@ -63,41 +76,81 @@ _BUCKET: Mapping[str, Methods] = MappingProxyType(
             "PUT": Route("CreateBucket", create_bucket.run),
             "DELETE": Route("DeleteBucket", delete_bucket.run),
         },
-        "acl": {"GET": Route("GetBucketAcl", get_bucket_acl.run)},
-        "cors": {"GET": Route("GetBucketCors", absent("NoSuchCORSConfiguration"))},
+        "accelerate": {"GET": Route("GetBucketAccelerateConfiguration", fixed("AccelerateConfiguration"))},
+        "acl": {
+            "GET": Route("GetBucketAcl", get_bucket_acl.run),
+            "PUT": Route("PutBucketAcl", put_acl.of_bucket),
+        },
+        "cors": {
+            "GET": Route("GetBucketCors", reading(cors.NAME, "NoSuchCORSConfiguration")),
+            "PUT": Route("PutBucketCors", put_bucket_cors.run),
+            "DELETE": Route("DeleteBucketCors", removing(cors.NAME)),
+        },
         "delete": {"POST": Route("DeleteObjects", delete_objects.run)},
         "encryption": {
             "GET": Route("GetBucketEncryption", absent("ServerSideEncryptionConfigurationNotFoundError")),
+            "DELETE": Route("DeleteBucketEncryption", removing("encryption")),
         },
-        "lifecycle": {"GET": Route("GetBucketLifecycleConfiguration", absent("NoSuchLifecycleConfiguration"))},
+        "lifecycle": {
+            "GET": Route("GetBucketLifecycleConfiguration", absent("NoSuchLifecycleConfiguration")),
+            "DELETE": Route("DeleteBucketLifecycle", removing("lifecycle")),
+        },
         "location": {"GET": Route("GetBucketLocation", get_bucket_location.run)},
+        "logging": {"GET": Route("GetBucketLogging", fixed("BucketLoggingStatus"))},
+        "notification": {
+            "GET": Route("GetBucketNotificationConfiguration", fixed("NotificationConfiguration")),
+        },
         "object-lock": {"GET": Route("GetObjectLockConfiguration", absent("ObjectLockConfigurationNotFoundError"))},
         "ownershipControls": {
-            "GET": Route("GetBucketOwnershipControls", absent("OwnershipControlsNotFoundError")),
+            "GET": Route("GetBucketOwnershipControls", reading(ownership.NAME, "OwnershipControlsNotFoundError")),
+            "PUT": Route("PutBucketOwnershipControls", put_bucket_ownership_controls.run),
+            "DELETE": Route("DeleteBucketOwnershipControls", removing(ownership.NAME)),
         },
-        "policy": {"GET": Route("GetBucketPolicy", absent("NoSuchBucketPolicy"))},
+        "policy": {
+            "GET": Route("GetBucketPolicy", absent("NoSuchBucketPolicy")),
+            "DELETE": Route("DeleteBucketPolicy", removing("policy")),
+        },
         "policyStatus": {"GET": Route("GetBucketPolicyStatus", absent("NoSuchBucketPolicy"))},
-        "publicAccessBlock": {"GET": Route("GetPublicAccessBlock", absent("NoSuchPublicAccessBlockConfiguration"))},
-        "replication": {"GET": Route("GetBucketReplication", absent("ReplicationConfigurationNotFoundError"))},
-        "tagging": {"GET": Route("GetBucketTagging", absent("NoSuchTagSet"))},
+        "publicAccessBlock": {
+            "GET": Route(
+                "GetPublicAccessBlock",
+                reading(put_public_access_block.NAME, "NoSuchPublicAccessBlockConfiguration"),
+            ),
+            "PUT": Route("PutPublicAccessBlock", put_public_access_block.run),
+            "DELETE": Route("DeletePublicAccessBlock", removing(put_public_access_block.NAME)),
+        },
+        "replication": {
+            "GET": Route("GetBucketReplication", absent("ReplicationConfigurationNotFoundError")),
+            "DELETE": Route("DeleteBucketReplication", removing("replication")),
+        },
+        "requestPayment": {
+            "GET": Route("GetBucketRequestPayment", fixed("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>")),
+        },
+        "tagging": {
+            "GET": Route("GetBucketTagging", reading("tagging", "NoSuchTagSet")),
+            "PUT": Route("PutBucketTagging", put_bucket_tagging.run),
+            "DELETE": Route("DeleteBucketTagging", removing("tagging")),
+        },
         "uploads": {"GET": Route("ListMultipartUploads", list_multipart_uploads.run)},
-        "versioning": {"GET": Route("GetBucketVersioning", get_bucket_versioning.run)},
-        "website": {"GET": Route("GetBucketWebsite", absent("NoSuchWebsiteConfiguration"))},
+        "versioning": {
+            "GET": Route("GetBucketVersioning", get_bucket_versioning.run),
+            "PUT": Route("PutBucketVersioning", put_bucket_versioning.run),
+        },
+        "versions": {"GET": Route("ListObjectVersions", list_object_versions.run)},
+        "website": {
+            "GET": Route("GetBucketWebsite", absent("NoSuchWebsiteConfiguration")),
+            "DELETE": Route("DeleteBucketWebsite", removing("website")),
+        },
         **dict.fromkeys(
             (
                 "abac",
-                "accelerate",
                 "analytics",
                 "intelligent-tiering",
                 "inventory",
-                "logging",
                 "metadataConfiguration",
                 "metadataTable",
                 "metrics",
-                "notification",
-                "requestPayment",
                 "session",
-                "versions",
             ),
             MappingProxyType({}),
         ),
@@ -112,9 +165,16 @@ _OBJECT: Mapping[str, Methods] = MappingProxyType(
             "PUT": Route("PutObject", put_object.run),
             "DELETE": Route("DeleteObject", delete_object.run),
         },
-        "acl": {"GET": Route("GetObjectAcl", get_object_acl.run)},
+        "acl": {
+            "GET": Route("GetObjectAcl", get_object_acl.run),
+            "PUT": Route("PutObjectAcl", put_acl.of_object),
+        },
         "attributes": {"GET": Route("GetObjectAttributes", get_object_attributes.run)},
-        "tagging": {"GET": Route("GetObjectTagging", get_object_tagging.run)},
+        "tagging": {
+            "GET": Route("GetObjectTagging", get_object_tagging.run),
+            "PUT": Route("PutObjectTagging", put_object_tagging.run),
+            "DELETE": Route("DeleteObjectTagging", delete_object_tagging.run),
+        },
         "torrent": {"GET": Route("GetObjectTorrent", absent("NoSuchKey"))},
         "uploadId": {
             "GET": Route("ListParts", list_parts.run),
@@ -147,6 +207,8 @@ _COPIES = MappingProxyType(
     }
 )
 _LIST_V2 = Route("ListObjectsV2", list_objects_v2.run)
+OPTIONS = Route("OptionsObject", options_object.run)
+"""Asked by a browser, which sends no credentials yet."""
 
 ROUTES: Sequence[Route] = (
     *(
@@ -157,6 +219,7 @@ ROUTES: Sequence[Route] = (
     ),
     *_COPIES.values(),
     _LIST_V2,
+    OPTIONS,
 )
 """Every operation that is served."""
 
@@ -175,6 +238,8 @@ def find_route(method: str, bucket: str | None, key: bytes | None, query: Query,
         S3Error: NotImplemented: a part of S3 that is left out; MethodNotAllowed: S3 has no such request;
             InvalidArgument: parameters that do not go together.
     """
+    if method == "OPTIONS" and bucket is not None:
+        return OPTIONS
     if bucket is None:
         return _by_method(_SERVICE, method, is_served=True)
     table = _BUCKET if key is None else _OBJECT

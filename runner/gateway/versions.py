@@ -1,19 +1,38 @@
-"""Version ids of buckets that keep no versions: the only one is ``null``."""
+"""Version ids in requests and replies.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html
+"""
 
 from __future__ import annotations
 
-from runner.gateway.errors import S3Error
+from collections.abc import Mapping
 
-NULL = "null"
+from runner.gateway.errors import MARKER_HEADER, VERSION_HEADER, S3Error
+from runner.store.view import NULL_VERSION, Deletion
 
 
-def check_version(version: str | None) -> None:
-    """Let a request through that names no version, or the only one there is.
+def version_of(query: Mapping[str, str]) -> str:
+    """Return the version that a request names; empty: none.
 
     Raises:
-        S3Error: InvalidArgument: the id is empty; NoSuchVersion: it is any other.
+        S3Error: InvalidArgument: it names an empty one.
     """
+    version = query.get("versionId")
     if version == "":
         raise S3Error("InvalidArgument", "Version id cannot be the empty string")
-    if version not in (None, NULL):
-        raise S3Error("NoSuchVersion")
+    return version or ""
+
+
+def version_header(version: str) -> dict[str, str]:
+    """Return the header that shows which version was read."""
+    return {VERSION_HEADER: version} if version else {}
+
+
+def written_header(version: str) -> dict[str, str]:
+    """Return the header that shows which version was written: one that has an id of its own."""
+    return {} if version == NULL_VERSION else version_header(version)
+
+
+def deletion_headers(deletion: Deletion) -> dict[str, str]:
+    """Return the headers that show what a deletion did."""
+    return version_header(deletion.version) | ({MARKER_HEADER: "true"} if deletion.is_marker else {})

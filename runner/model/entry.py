@@ -49,10 +49,12 @@ class Attributes:
         headers: Content headers by lower-case name: content-type, cache-control, content-disposition,
             content-encoding, content-language, expires.
         metadata: User metadata by lower-case name without ``x-amz-meta-``.
+        tags: S3's tags, which may change while the object stays the same.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Entry:
         checksum: The additional checksum that was verified or computed, if any.
         parts: Of a multipart object, in order; else empty.
         content: The store's own handle on the bytes; opaque elsewhere.
+        version: Id of the version that it is, in a bucket that keeps some; else empty.
     """
 
     key: bytes
@@ -99,6 +102,7 @@ class Entry:
     checksum: Checksum | None = None
     parts: tuple[Part, ...] = ()
     content: object = field(default=None, compare=False, repr=False)
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

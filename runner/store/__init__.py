@@ -33,7 +33,7 @@ What is hashed
   modulo 2^4096, 512 bytes, least significant first. The number of an object is the first 512 bytes of BLAKE3 over
   the length of its key (2 bytes, big-endian), its key, its size (8 bytes, big-endian), its content's digest (32
   bytes), and its attributes: nothing, or the canonical JSON of ``{"headers": …, "metadata": …}`` without the metadata
-  ``mtime``, which is a time.
+  ``mtime``, which is a time, and without the ``"tags"`` that stand there where an object has some.
 
 Order, each durable before the next
 -----------------------------------

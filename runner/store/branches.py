@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from runner.model.commit import Branch
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
-from runner.store import commits, refs, repos, staged
+from runner.store import commits, documents, refs, repos, staged, versions
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
@@ -74,6 +74,9 @@ async def delete(store: Store, project: str, repo: str, name: str) -> None:
 
 
 def remove(tx: Transaction, ref: refs.Ref) -> None:
-    """Remove a branch, and what is staged on it."""
-    staged.drop(tx, staged.BranchKey(ref.repo, ref.name))
+    """Remove a branch, and what is staged on it or stands beside it."""
+    branch = staged.BranchKey(ref.repo, ref.name)
+    staged.drop(tx, branch)
+    documents.drop(tx, branch)
+    versions.drop(tx, branch)
     tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name))

@@ -7,9 +7,8 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import NoReturn
 
-from runner.model.entry import (
-    Entry,
-)
+from runner.model.entry import Entry
+from runner.model.errors import NotFound
 from runner.model.provenance import ReadKind
 from runner.store import commits, tree
 from runner.store.content import Content
@@ -19,12 +18,18 @@ from runner.store.reads import ReadLog
 from runner.store.store import Store
 from runner.store.view import (
     DEFAULT_PAGE,
+    NULL_VERSION,
     AccessDenied,
     NoSuchKey,
     NoSuchUpload,
+    NoSuchVersion,
+    NotOffered,
     ObjectReader,
+    ObjectVersion,
     Page,
     Upload,
+    Versioning,
+    VersionPage,
 )
 
 
@@ -82,15 +87,15 @@ class LayeredBucket:
         """When it came to be."""
         return self._created
 
-    async def head(self, key: bytes) -> Entry:
+    async def head(self, key: bytes, version: str = "") -> Entry:
         """As `runner.store.view.Bucket.head`."""
         with self.door:
-            return await self._look_up(key, ReadKind.HEAD)
+            return await self._look_up(key, version, ReadKind.HEAD)
 
-    async def get(self, key: bytes) -> ObjectReader:
+    async def get(self, key: bytes, version: str = "") -> ObjectReader:
         """As `runner.store.view.Bucket.get`."""
         with self.door:
-            entry = await self._look_up(key, ReadKind.GET)
+            entry = await self._look_up(key, version, ReadKind.GET)
             self.door.traffic.objects_read += 1
             return StoredReader(self, entry)
 
@@ -108,19 +113,59 @@ class LayeredBucket:
         """Return the layers that a read merges now."""
         return self._layers
 
-    async def _look_up(self, key: bytes, op: ReadKind) -> Entry:
-        db = self.store.catalog.db
-        row = tree.find(db, self._read_set(), key)
+    async def get_versioning(self) -> Versioning | None:
+        """As `runner.store.view.Bucket.get_versioning`."""
+        with self.door:
+            return None
+
+    async def set_versioning(self, state: Versioning) -> None:
+        """As `runner.store.view.Bucket.set_versioning`."""
+        with self.door:
+            raise NotOffered(f"this bucket keeps no versions, so they cannot be {state.value.lower()}")
+
+    async def get_document(self, name: str) -> bytes | None:
+        """As `runner.store.view.Bucket.get_document`."""
+        del name
+        with self.door:
+            return None
+
+    async def put_document(self, name: str, body: bytes | None) -> None:
+        """As `runner.store.view.Bucket.put_document`; there is nothing to remove."""
+        with self.door:
+            if body is not None:
+                raise NotOffered(f"this bucket has no {name}")
+
+    async def list_versions(
+        self, prefix: bytes, delimiter: bytes, after_key: bytes, after_version: str, limit: int
+    ) -> VersionPage:
+        """As `runner.store.view.Bucket.list_versions`: the one that each object has."""
+        del after_version  # there are no older ones
+        page = await self.list(prefix, delimiter, after_key, limit)
+        items = [_only_version(item) if isinstance(item, Entry) else item for item in page.items]
+        return VersionPage(items, None if page.next_after is None else (page.next_after, ""))
+
+    async def _look_up(self, key: bytes, version: str, op: ReadKind) -> Entry:
         if self.log is not None:
             await self._spill()
-        if row is None:
+        try:
+            entry = self._find(key, version)
+        except NotFound:
             if self.log is not None:
                 self.log.note_miss(self._name, key)
-            raise NoSuchKey("there is no such object")
-        entry = whole_entry_of(db, row)
+            raise
         if self.log is not None:
             self.log.note_object(self._name, entry, op)
         return entry
+
+    def _find(self, key: bytes, version: str) -> Entry:
+        """Return an object; raises as `runner.store.view.Bucket.head`."""
+        db = self.store.catalog.db
+        row = tree.find(db, self._read_set(), key)
+        if version not in ("", NULL_VERSION):
+            raise NoSuchVersion("there is no such version")
+        if row is None:
+            raise NoSuchKey("there is no such object")
+        return whole_entry_of(db, row)
 
     async def _spill(self) -> None:
         if self.log is not None and self.log.is_full:
@@ -145,6 +190,7 @@ class CommitBucket(LayeredBucket):
         with self.door:
             raise NoSuchUpload("there is no such upload")
 
+    set_versioning = put_document = put_tags = _refuse
     put = copy = delete = create_upload = put_part = copy_part = complete_upload = abort_upload = _refuse
     get_upload = list_parts = _deny
 
@@ -152,6 +198,10 @@ class CommitBucket(LayeredBucket):
         """Return none."""
         with self.door:
             return (), False
+
+
+def _only_version(entry: Entry) -> ObjectVersion:
+    return ObjectVersion(entry.key, NULL_VERSION, entry.modified, is_latest=True, entry=entry, position=NULL_VERSION)
 
 
 def commit_bucket(store: Store, name: str, commit: int, *, door: Door, log: ReadLog | None = None) -> CommitBucket:

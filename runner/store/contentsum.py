@@ -2,7 +2,8 @@
 
 Each object is hashed to a number of 4,096 bits, and a commit is their sum: an object that appears is added, one
 that goes is subtracted, so a commit of ten keys over a million hashes ten. Equal sums mean equal objects:
-key, size, content digest, content headers and user metadata; no times and no ids.
+key, size, content digest, content headers and user metadata; no ids, no tags and no times, also not the file's time
+that rclone and an import keep as user metadata: the same files copied again are the same content.
 
 Sources: AdHash, https://cseweb.ucsd.edu/~mihir/papers/inchash.html; its modulus for 128 bits of security,
 (128 / 2) squared bits, by the attack of https://people.eecs.berkeley.edu/~daw/papers/genbday.html
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from runner.store.entries import Row, without_mtime
+from runner.store.entries import Row, content_attributes
 
 SUM_BYTES = 512
 _MASK = (1 << SUM_BYTES * 8) - 1
@@ -58,6 +59,6 @@ class ContentSum:
 
 def _number(row: Row) -> int:
     """Hash one object: key with its length, size, content digest, attributes."""
-    size, digest, meta = row.size or 0, row.digest or b"", without_mtime(row.meta) or b""
+    size, digest, meta = row.size or 0, row.digest or b"", content_attributes(row.meta) or b""
     framed = b"".join((len(row.key).to_bytes(2, "big"), row.key, size.to_bytes(8, "big"), digest, meta))
     return int.from_bytes(blake3(framed).digest(length=SUM_BYTES), "little")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from runner.model.entry import Attributes, Checksum, ChecksumAlgorithm, ChecksumType, Entry, Part
@@ -15,7 +16,7 @@ from runner.store.times import from_us, to_us
 
 MTIME = "mtime"
 """User metadata that holds a file's modification time, as rclone keeps it (`runner.store.files.mtimes`)."""
-_MTIME_KEY = b'"mtime":'
+_MTIME_KEY, _TAGS_KEY = b'"mtime":', b'"tags":'
 
 
 class Row(NamedTuple):
@@ -93,9 +94,12 @@ def encode_parts(parts: Sequence[Part]) -> bytes:
 
 def encode_attributes(attributes: Attributes) -> bytes | None:
     """Return the canonical form, which is part of a commit's digest; None when there are none."""
-    if not attributes.headers and not attributes.metadata:
+    if not attributes.headers and not attributes.metadata and not attributes.tags:
         return None
-    return canonical({"headers": dict(attributes.headers), "metadata": dict(attributes.metadata)})
+    document = {"headers": dict(attributes.headers), "metadata": dict(attributes.metadata)}
+    if attributes.tags:
+        document["tags"] = dict(attributes.tags)
+    return canonical(document)
 
 
 def decode_attributes(meta: bytes | None) -> Attributes:
@@ -103,9 +107,14 @@ def decode_attributes(meta: bytes | None) -> Attributes:
     return _NO_ATTRIBUTES if meta is None else Attributes(**json.loads(meta))
 
 
-def without_mtime(meta: bytes | None) -> bytes | None:
-    """Return what `encode_attributes` would have written without the file's time; of damaged bytes all."""
-    if meta is None or _MTIME_KEY not in meta:
+def tagged(row: Row, tags: Mapping[str, str]) -> Row:
+    """Return *row* with these tags instead of its own."""
+    return row._replace(meta=encode_attributes(replace(decode_attributes(row.meta), tags=tags)))
+
+
+def content_attributes(meta: bytes | None) -> bytes | None:
+    """Return what `encode_attributes` would have written without tags and the file's time; of damaged bytes all."""
+    if meta is None or (_MTIME_KEY not in meta and _TAGS_KEY not in meta):
         return meta
     try:
         attributes = decode_attributes(meta)

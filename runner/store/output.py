@@ -6,7 +6,6 @@ from datetime import datetime
 
 from runner.model.entry import Entry
 from runner.model.pipeline import OUTPUT_BUCKET
-from runner.model.provenance import ReadKind
 from runner.store import staging, uploads
 from runner.store.catalog.engine import Transaction
 from runner.store.gate import Door
@@ -36,7 +35,7 @@ class OutBucket(WritableBucket):
         self._require_open(tx)
         return self._stack
 
-    async def _look_up(self, key: bytes, op: ReadKind) -> Entry:
+    def _find(self, key: bytes, version: str) -> Entry:
         if not self._readable:
             raise NoSuchKey("there is no such object")
-        return await super()._look_up(key, op)
+        return super()._find(key, version)

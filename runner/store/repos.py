@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from runner.model.address import DEFAULT_BRANCH, check_name
 from runner.model.commit import Repo
 from runner.model.errors import Conflict, NotFound
-from runner.store import projects, staged
+from runner.store import documents, projects, staged, versions
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
@@ -88,7 +88,10 @@ async def delete(store: Store, project: str, name: str) -> None:
 def remove(tx: Transaction, repo: int) -> None:
     """Remove a repo that no pipeline writes."""
     for name in tx.sql.execute(sa.select(t.branch.c.name).where(t.branch.c.repo == repo)).scalars().all():
-        staged.drop(tx, staged.BranchKey(repo, name))
+        branch = staged.BranchKey(repo, name)
+        staged.drop(tx, branch)
+        documents.drop(tx, branch)
+        versions.drop(tx, branch)
     commits = sa.select(t.commit.c.id).where(t.commit.c.repo == repo)
     tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
     tx.sql.execute(sa.delete(t.commit).where(t.commit.c.repo == repo))

@@ -13,7 +13,8 @@ from runner.store import tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
 from runner.store.catalog.engine import Transaction
-from runner.store.entries import COLUMNS, Row, encode_parts, entry_of, row_of, tombstone
+from runner.store.entries import COLUMNS, Row, encode_parts, row_of, tombstone
+from runner.store.times import from_us
 from runner.store.view import NoSuchKey, PreconditionFailed, ViewClosed
 
 _MARKS = ", ".join("?" for _ in ("layer", *Row._fields))
@@ -94,7 +95,7 @@ def delete(tx: Transaction, stack: Stack, key: bytes, condition: Condition = NO_
         row = tree.find(tx.db, stack.read_set, key)
         if row is None:
             return
-        _judge_object(entry_of(row), condition)
+        judge_row(row, condition)
     if tree.find(tx.db, stack.below, key) is None:
         tx.db.execute("DELETE FROM entry WHERE layer = ? AND key = ?", (stack.top, key))
     else:
@@ -135,13 +136,16 @@ def remove_rows(tx: Transaction, layer: int, limit: int) -> bool:
     return False
 
 
-def _judge_object(entry: Entry, condition: Condition) -> None:
-    """Raise `PreconditionFailed` unless *entry* is the object that is to be deleted."""
-    if condition.if_match and not _names(condition.if_match, entry.etag):
+def judge_row(row: Row, condition: Condition) -> None:
+    """Raise `PreconditionFailed` unless *row* is what is to be deleted; a delete marker has no ETag and no size."""
+    if condition.if_match and row.etag not in condition.if_match and "*" not in condition.if_match:
         raise PreconditionFailed("the object has another ETag")
-    if condition.if_modified is not None and entry.modified.replace(microsecond=0) != condition.if_modified:
+    modified = from_us(row.modified_us)
+    if condition.if_modified is not None and (
+        modified is None or modified.replace(microsecond=0) != condition.if_modified
+    ):
         raise PreconditionFailed("the object was modified at another time")
-    if condition.if_size is not None and entry.size != condition.if_size:
+    if condition.if_size is not None and row.size != condition.if_size:
         raise PreconditionFailed("the object has another size")
 
 

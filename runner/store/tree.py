@@ -17,7 +17,7 @@ import trio
 
 from runner.model.entry import Entry
 from runner.store.catalog.codes import EntryKind
-from runner.store.entries import COLUMNS, Row, entry_of, without_mtime
+from runner.store.entries import COLUMNS, Row, content_attributes, entry_of
 from runner.store.view import Page
 
 ReadSet = Sequence[int]
@@ -155,7 +155,7 @@ async def list_page(
     """List a page, as `runner.store.view.Bucket.list` promises; hands the loop back now and then."""
     if limit <= 0:
         return Page((), None)
-    merge = Merge(db, layers, _start(prefix, delimiter, after), prefix_end(prefix))
+    merge = Merge(db, layers, start_of(prefix, delimiter, after), prefix_end(prefix))
     items: list[Entry | bytes] = []
     last = after
     turn = steps = 0
@@ -171,22 +171,22 @@ async def list_page(
             items.append(entry_of(row) if rolled is None else rolled)
             last = row.key if rolled is None else rolled
             if rolled is not None:
-                merge.jump(_beyond(rolled))
+                merge.jump(beyond(rolled))
         elif steps >= STEPS_PER_PAGE and rolled != row.key:  # such a key would pass its whole prefix over
             return Page(items, row.key)
     return Page(items, None)
 
 
-def _start(prefix: bytes, delimiter: bytes, after: bytes) -> bytes:
-    """Return the first key that may be listed."""
+def start_of(prefix: bytes, delimiter: bytes, after: bytes) -> bytes:
+    """Return the first key that a listing may show."""
     if not after:
         return prefix
     if after.startswith(prefix) and common_prefix(after, prefix, delimiter) == after:
-        return max(prefix, _beyond(after))
+        return max(prefix, beyond(after))
     return max(prefix, successor(after))
 
 
-def _beyond(rolled: bytes) -> bytes:
+def beyond(rolled: bytes) -> bytes:
     """Return where the keys of a common prefix end; one without an end is in no key, since keys are UTF-8."""
     return prefix_end(rolled) or successor(rolled)
 
@@ -235,4 +235,4 @@ async def diff(
 
 
 def _content(row: Row) -> tuple[bytes | None, int | None, bytes | None]:
-    return row.digest, row.size, without_mtime(row.meta)
+    return row.digest, row.size, content_attributes(row.meta)

@@ -10,7 +10,8 @@ import base64
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +36,9 @@ from runner.store.entries import Row, decode_attributes, encode_attributes, row_
 from runner.store.staging import Stack
 from runner.store.times import from_us
 from runner.store.view import BadChecksum, CompletedPart, InvalidPart, NoSuchUpload, PartTooSmall, Upload
+
+Keep = Callable[[Transaction, Stack, Entry, int | None], Entry]
+"""Writes an entry, with the number of its part list; returns it as its bucket shows it."""
 
 PART_MIN_BYTES = 5 * 1024 * 1024
 """Of every part but the last (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html)."""
@@ -137,12 +141,10 @@ def completed(tx: Transaction, place: str, upload: Upload, listed: Sequence[Comp
         raise NoSuchUpload("the upload was completed with other parts")
     key, kind, number, digest, *middle = answer["row"]
     size, etag, modified_us, _meta, checksum, parts = middle
-    return whole_entry_of(
-        tx.db,
-        Row(
-            bytes.fromhex(key), kind, number, bytes.fromhex(digest), size, etag, modified_us, row.meta, checksum, parts
-        ),
+    made = Row(
+        bytes.fromhex(key), kind, number, bytes.fromhex(digest), size, etag, modified_us, row.meta, checksum, parts
     )
+    return replace(whole_entry_of(tx.db, made), version=answer.get("version", ""))
 
 
 def complete(
@@ -153,10 +155,20 @@ def complete(
     *,
     condition: Condition,
     announced: Checksum | None,
+    keep: Keep,
 ) -> Entry:
     """Make the listed parts one object; raises as `runner.store.view.Bucket.complete_upload`.
 
     What it becomes is kept with the upload: the same list again gets the same answer, by `completed`.
+
+    Args:
+        tx: The transaction in which the object appears.
+        stack: Where.
+        upload: Which.
+        listed: Its parts, as the client names them.
+        condition: Of the object that is there.
+        announced: Checksum of the whole.
+        keep: Writes the entry.
     """
     parts, slices = _listed(tx, upload, listed)
     checksum = _checksum_of(upload, parts, announced)
@@ -174,9 +186,9 @@ def complete(
         tuple(parts),
         stored.content,
     )
-    staging.put(tx, stack.top, entry, part_list)
+    entry = keep(tx, stack, entry, part_list)
     row = [_text(value) for value in row_of(entry, part_list)]
-    answer = json.dumps({"parts": _wanted(listed), "row": row}).encode()
+    answer = json.dumps({"parts": _wanted(listed), "row": row, "version": entry.version}).encode()
     tx.sql.execute(sa.update(t.upload).where(t.upload.c.id == upload.id).values(completed=answer))
     tx.sql.execute(sa.delete(t.part).where(t.part.c.upload == upload.id))
     return entry

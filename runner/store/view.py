@@ -7,9 +7,10 @@ Every call may raise `runner.model.errors.Unavailable` (store out of reach, disk
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from runner.model.entry import (
@@ -25,6 +26,15 @@ from runner.model.entry import (
 from runner.model.errors import Conflict, Invalid, NotFound
 
 DEFAULT_PAGE = 1000
+NULL_VERSION = "null"
+"""Id of what was written while versioning was not enabled."""
+
+
+class Versioning(StrEnum):
+    """Whether a bucket keeps versions, in the words of S3; one that was never asked to has no state."""
+
+    ENABLED = "Enabled"
+    SUSPENDED = "Suspended"
 
 
 class NoSuchBucket(NotFound):
@@ -33,6 +43,35 @@ class NoSuchBucket(NotFound):
 
 class NoSuchKey(NotFound):
     """The bucket has no object under that key."""
+
+
+class NoSuchVersion(NotFound):
+    """The object has no version of that id."""
+
+
+class KeyDeleted(NoSuchKey):
+    """The newest version of the object is a delete marker, whose id is *version*."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__("the object was deleted")
+        self.version = version
+
+
+class VersionIsMarker(Invalid):
+    """The version that is asked for is a delete marker: it holds nothing."""
+
+    def __init__(self, version: str, modified: datetime) -> None:
+        super().__init__("this version is a delete marker")
+        self.version = version
+        self.modified = modified
+
+
+class InvalidPosition(Invalid):
+    """A listing is to go on after what names no place."""
+
+
+class NotOffered(Invalid):
+    """The bucket has no such thing."""
 
 
 class NoSuchUpload(NotFound):
@@ -111,6 +150,49 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of an object, as a listing shows it.
+
+    Attributes:
+        entry: None: it is a delete marker.
+        position: Names its place also when it is gone; what to pass as *after_version*.
+    """
+
+    key: bytes
+    id: str
+    modified: datetime
+    is_latest: bool
+    entry: Entry | None
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """One page of a listing of versions.
+
+    Attributes:
+        items: Versions, and common prefixes as bytes, by key, of each key the newest first.
+        next_after: Key and version to pass for the next page; None: this is the last.
+    """
+
+    items: Sequence[ObjectVersion | bytes]
+    next_after: tuple[bytes, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a deletion did.
+
+    Attributes:
+        version: Id of the version that it made or removed; empty: the bucket keeps none.
+        is_marker: That is a delete marker.
+    """
+
+    version: str = ""
+    is_marker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """A multipart upload in progress.
 
@@ -151,11 +233,20 @@ class Bucket(Protocol):
     def is_writable(self) -> bool:
         """Whether objects may be changed in it."""
 
-    async def head(self, key: bytes) -> Entry:
-        """Look one object up; counted as a read without bytes, or as a miss."""
+    async def head(self, key: bytes, version: str = "") -> Entry:
+        """Look one object up; counted as a read without bytes, or as a miss.
 
-    async def get(self, key: bytes) -> ObjectReader:
-        """Look one object up to read it; counted as a miss when it is not there."""
+        Args:
+            key: Of the object.
+            version: Id of a version, or of a commit of the branch; empty: as it is now.
+
+        Raises:
+            NoSuchKey, KeyDeleted: It is not there.
+            NoSuchVersion, VersionIsMarker: That version of it is not.
+        """
+
+    async def get(self, key: bytes, version: str = "") -> ObjectReader:
+        """Look one object up to read it, as `head` does; counted as a miss when it is not there."""
 
     async def list(self, prefix: bytes, delimiter: bytes, after: bytes, limit: int = DEFAULT_PAGE) -> Page:
         """List keys greater than *after* in byte order.
@@ -185,11 +276,62 @@ class Bucket(Protocol):
     ) -> Entry:
         """Write under *key* the bytes of *source* without moving them; counted as a read of all of it."""
 
-    async def delete(self, key: bytes, condition: Condition = NO_CONDITION) -> None:
+    async def delete(self, key: bytes, condition: Condition = NO_CONDITION, version: str = "") -> Deletion:
         """Remove one object; that it was not there is no error, whatever *condition* says.
+
+        Args:
+            key: Of the object.
+            condition: Judged by what is removed.
+            version: Remove this version for good; empty: a bucket that keeps versions gets a delete marker.
 
         Raises:
             PreconditionFailed: It is there, and *condition* does not hold for it.
+        """
+
+    async def put_tags(self, key: bytes, tags: Mapping[str, str], version: str = "") -> str:
+        """Give an object, or a version of it, these tags and no others; all else of it stays as it is.
+
+        Returns:
+            Id of the version; empty: the bucket keeps none.
+
+        Raises:
+            NoSuchKey, KeyDeleted, NoSuchVersion, VersionIsMarker: As in `head`.
+        """
+
+    async def get_document(self, name: str) -> bytes | None:
+        """Return what the bucket has beside its objects under that name: tagging, cors, …; None: nothing."""
+
+    async def put_document(self, name: str, body: bytes | None) -> None:
+        """Write such a document, or remove it.
+
+        Raises:
+            NotOffered: A bucket of this kind has none.
+        """
+
+    async def get_versioning(self) -> Versioning | None:
+        """Return whether the bucket keeps versions; None: it was never asked to."""
+
+    async def set_versioning(self, state: Versioning) -> None:
+        """Keep versions of what is written from now on, or none but ``null``; those that are kept stay.
+
+        Raises:
+            NotOffered: A bucket of this kind keeps none.
+        """
+
+    async def list_versions(
+        self, prefix: bytes, delimiter: bytes, after_key: bytes, after_version: str, limit: int
+    ) -> VersionPage:
+        """List versions by key, of each key the newest first; without versioning each object is one, ``null``.
+
+        Args:
+            prefix: Only keys that begin so.
+            delimiter: As in `list`.
+            after_key: Exclusive, but for its versions older than *after_version*.
+            after_version: Id or position of a version of *after_key*; empty: all of that key are passed over.
+            limit: Versions and common prefixes together.
+
+        Raises:
+            InvalidPosition: *after_version* names no version.
         """
 
     async def create_upload(
@@ -253,6 +395,9 @@ class View(Protocol):
         Raises:
             NoSuchBucket: The view has none of that name.
         """
+
+    def find_document(self, bucket: str, name: str) -> bytes | None:
+        """Return a document of a bucket to whoever asks, as a browser does before it may send credentials."""
 
     async def create_bucket(self, name: str) -> Bucket:
         """Make a bucket; one that is the caller's own already may stay as it is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from abc import abstractmethod
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from datetime import datetime
 
@@ -25,11 +25,12 @@ from runner.store import staging, tree, uploads
 from runner.store.buckets import LayeredBucket, StoredReader, content_of
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Slice, Stored, concatenate, share
+from runner.store.entries import tagged
 from runner.store.gate import Door
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.times import from_us
-from runner.store.view import CompletedPart, ObjectReader, Upload
+from runner.store.view import NULL_VERSION, CompletedPart, Deletion, NoSuchKey, NoSuchVersion, ObjectReader, Upload
 from runner.store.view import Content as Body
 
 
@@ -64,6 +65,28 @@ class WritableBucket(LayeredBucket):
     def _open(self, tx: Transaction) -> Stack:
         """Return the layer that takes an entry now, and what lies below it; raises as `_require_open`."""
 
+    def _keep(self, tx: Transaction, stack: Stack, entry: Entry, part_list: int | None = None) -> Entry:
+        """Write an entry, as the last step of what makes an object; return it as the bucket shows it."""
+        staging.put(tx, stack.top, entry, part_list)
+        return entry
+
+    def _remove(self, tx: Transaction, key: bytes, condition: Condition, version: str) -> Deletion:
+        """Remove an object; raises before anything of it is written."""
+        if version in ("", NULL_VERSION):
+            staging.delete(tx, self._open(tx), key, condition)
+        return Deletion()
+
+    def _tag(self, tx: Transaction, key: bytes, tags: Mapping[str, str], version: str) -> str:
+        """Write an object again with other tags."""
+        if version not in ("", NULL_VERSION):
+            raise NoSuchVersion("there is no such version")
+        stack = self._open(tx)
+        row = tree.find(tx.db, stack.read_set, key)
+        if row is None:
+            raise NoSuchKey("there is no such object")
+        staging.put_row(tx, stack.top, tagged(row, tags))
+        return ""
+
     def _writing(self) -> AbstractContextManager[None]:
         """Surround one write."""
         return self.door
@@ -86,8 +109,7 @@ class WritableBucket(LayeredBucket):
                 content.checksum,
                 content=stored.content,
             )
-            staging.put(tx, stack.top, entry)
-            return entry
+            return self._keep(tx, stack, entry)
 
         with self._writing():
             async with aclosing(self.door.gate.guarded(content)) as pieces:
@@ -114,20 +136,22 @@ class WritableBucket(LayeredBucket):
                 before.parts,
                 before.content,
             )
-            staging.put(tx, stack.top, entry, staging.keep_parts(tx, before.parts))
-            return entry
+            return self._keep(tx, stack, entry, staging.keep_parts(tx, before.parts))
 
         with self._writing():
             entry = await self.store.writer.write(name)
             _note_range(source, 0, before.size)
             return self._written(entry)
 
-    async def delete(self, key: bytes, condition: Condition = NO_CONDITION) -> None:
+    async def delete(self, key: bytes, condition: Condition = NO_CONDITION, version: str = "") -> Deletion:
         """As `runner.store.view.Bucket.delete`."""
         with self._writing():
-            await self.store.writer.write(
-                lambda tx: staging.delete(tx, self._open(tx), key, condition), savepoint=False
-            )
+            return await self.store.writer.write(lambda tx: self._remove(tx, key, condition, version), savepoint=False)
+
+    async def put_tags(self, key: bytes, tags: Mapping[str, str], version: str = "") -> str:
+        """As `runner.store.view.Bucket.put_tags`."""
+        with self._writing():
+            return await self.store.writer.write(lambda tx: self._tag(tx, key, tags, version))
 
     async def create_upload(
         self,
@@ -205,7 +229,9 @@ class WritableBucket(LayeredBucket):
         def finish(tx: Transaction) -> Entry:
             self._require_open(tx)
             done = uploads.completed(tx, self._place, upload, parts)
-            return done or uploads.complete(tx, self._open(tx), upload, parts, condition=condition, announced=checksum)
+            return done or uploads.complete(
+                tx, self._open(tx), upload, parts, condition=condition, announced=checksum, keep=self._keep
+            )
 
         with self._writing():
             entry = await self.store.writer.write(finish)

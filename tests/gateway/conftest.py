@@ -17,6 +17,7 @@ from runner.model.pipeline import PfsInput, Pipeline, Transform
 from runner.store import changes, opening, pipelines, sessions
 from runner.store.attempts import AttemptSession
 from runner.store.view import View
+from tests.gateway.bucket import Bucket, open_bucket
 from tests.gateway.caller import Caller
 
 BODY = b"0123456789"
@@ -90,6 +91,13 @@ async def attempt(worlds: Worlds) -> AsyncIterator[AttemptSession]:
 def view(attempt: AttemptSession) -> View:
     """The view of a job."""
     return attempt.view
+
+
+@pytest.fixture
+async def bucket(tmp_path: Path) -> AsyncIterator[Bucket]:
+    """A branch as the bucket ``data`` of the store view."""
+    async with open_bucket(tmp_path / "store") as bucket:
+        yield bucket
 
 
 @pytest.fixture

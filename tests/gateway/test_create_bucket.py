@@ -24,7 +24,7 @@ WRONG = (
     (b"<Other/>", "MalformedXML"),
     (b"x" * 65537, "MaxMessageLengthExceeded"),
     (
-        b"<CreateBucketConfiguration><LocationConstraint>mars-1</LocationConstraint></CreateBucketConfiguration>",
+        b"<CreateBucketConfiguration><LocationConstraint>mars 1</LocationConstraint></CreateBucketConfiguration>",
         "InvalidLocationConstraint",
     ),
 )

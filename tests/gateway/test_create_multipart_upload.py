@@ -37,7 +37,7 @@ REFUSED = (
     ({"x-amz-checksum-algorithm": "SHA1", "x-amz-checksum-type": "FULL_OBJECT"}, "InvalidRequest"),
     ({"x-amz-checksum-algorithm": "CRC64NVME", "x-amz-checksum-type": "COMPOSITE"}, "InvalidRequest"),
     ({"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "HALF"}, "InvalidRequest"),
-    ({"x-amz-tagging": "a=b"}, "NotImplemented"),
+    ({"x-amz-tagging": "=b"}, "InvalidTag"),
 )
 
 

@@ -51,8 +51,8 @@ REFUSED = (
     ("/in/b", "AccessDenied"),
     ("/in/missing", "AccessDenied"),
     ("/other/k", "NoSuchBucket"),
-    ("/out/k?versionId=abc", "NoSuchVersion"),
-    ("/out/k?tagging", "NotImplemented"),
+    ("/out/k?versionId=", "InvalidArgument"),
+    ("/out/k?retention", "NotImplemented"),
 )
 
 
@@ -61,3 +61,11 @@ async def test_a_refused_delete_changes_nothing(call: Caller) -> None:
     for target, code in REFUSED:
         async with unchanged(call.view):
             assert (await call("DELETE", target)).code == code
+
+
+async def test_deleting_a_version_that_is_not_there_is_no_error_and_changes_nothing(call: Caller) -> None:
+    await call("PUT", "/out/k", b"x")
+    async with unchanged(call.view):
+        assert (await call("DELETE", "/out/k?versionId=abc")).status == 204
+    assert (await call("DELETE", "/out/k?versionId=null")).status == 204
+    assert (await call("GET", "/out/k")).code == "NoSuchKey"

@@ -78,7 +78,6 @@ UNDONE = (
     ("a", "<Size>2</Size>", "PreconditionFailed"),
     ("a", "<LastModifiedTime>Thu, 01 Jan 1970 00:00:00 GMT</LastModifiedTime>", "PreconditionFailed"),
     ("a", "<LastModifiedTime>1970-01-01T00:00:00.000Z</LastModifiedTime>", "PreconditionFailed"),
-    ("a", "<VersionId>abc</VersionId>", "NoSuchVersion"),
     ("k" * 1025, "", "KeyTooLongError"),
 )
 

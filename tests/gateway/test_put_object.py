@@ -68,7 +68,7 @@ REFUSED = (
     ({"content-md5": b64encode(hashlib.md5(b"other").digest()).decode()}, "BadDigest"),
     ({"content-md5": "short"}, "InvalidDigest"),
     ({"x-amz-content-sha256": "0" * 64}, "XAmzContentSHA256Mismatch"),
-    ({"x-amz-tagging": "a=b"}, "NotImplemented"),
+    ({"x-amz-tagging": "=b"}, "InvalidTag"),
     ({"x-amz-server-side-encryption": "AES256"}, "NotImplemented"),
     ({"x-amz-acl": "everyone"}, "InvalidArgument"),
     ({"x-amz-meta-a": "x" * 2048}, "MetadataTooLarge"),

@@ -7,7 +7,7 @@ sigv2        signatures of version 2
 guard        chooses between these; off, it lets everybody in
 """
 
-from runner.gateway.auth.guard import Caller, Guard
+from runner.gateway.auth.guard import NOBODY, Caller, Guard
 from runner.gateway.auth.head import SignedHead
 
-__all__ = ["Caller", "Guard", "SignedHead"]
+__all__ = ["NOBODY", "Caller", "Guard", "SignedHead"]

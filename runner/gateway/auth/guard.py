@@ -24,6 +24,10 @@ class Caller:
     signer: sigv4.ChunkSigner | None = None
 
 
+NOBODY = Caller(Principal("", is_anonymous=True))
+"""Who brings no credentials."""
+
+
 class Guard:
     """Lets requests in, or refuses them.
 

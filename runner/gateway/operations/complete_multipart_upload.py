@@ -16,6 +16,7 @@ from runner.gateway.ranges import part_number
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import checksum_elements, document
 from runner.gateway.uploads import upload_of
+from runner.gateway.versions import written_header
 from runner.model.entry import PART_NUMBER_MAX, Checksum, ChecksumAlgorithm, ChecksumType
 from runner.store.view import Bucket, CompletedPart, Upload
 
@@ -33,7 +34,7 @@ async def run(request: Request) -> Response:
         upload, parts, write_condition(request.headers), announced_checksum(request.headers)
     )
     location = f"{request.scheme}://{request.authority}/{bucket.name}/{quote(entry.key)}"
-    return document(
+    reply = document(
         "CompleteMultipartUploadResult",
         [
             xml.element("Location", location),
@@ -43,6 +44,8 @@ async def run(request: Request) -> Response:
             checksum_elements(entry.checksum),
         ],
     )
+    reply.headers |= written_header(entry.version)
+    return reply
 
 
 def parse_parts(body: bytes) -> list[CompletedPart]:

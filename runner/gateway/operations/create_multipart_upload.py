@@ -19,7 +19,7 @@ _HASHES = frozenset({ChecksumAlgorithm.SHA1, ChecksumAlgorithm.SHA256})
 
 async def run(request: Request) -> Response:
     """Begin the upload; attributes and checksum algorithm are settled here."""
-    attributes.refuse_unserved(request.headers)
+    attributes.refuse_unserved(request.headers, request.options.owner)
     bucket, key = await bucket_of(request), key_of(request)
     algorithm, checksum_type = checksum_of(request.headers)
     upload = await bucket.create_upload(key, attributes.from_headers(request.headers), algorithm, checksum_type)

@@ -16,10 +16,9 @@ from runner.gateway.errors import S3Error, translate
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import document
 from runner.gateway.target import bucket_of
-from runner.gateway.versions import check_version
 from runner.model.entry import KEY_MAX_BYTES, Condition
 from runner.model.errors import RunnerError
-from runner.store.view import Bucket
+from runner.store.view import Bucket, Deletion
 
 BODY_MAX_BYTES = 8 * 1024 * 1024
 OBJECTS_MAX = 1000
@@ -32,7 +31,7 @@ class _Item:
     """One object as the client names it."""
 
     key: str
-    version: str | None
+    version: str
     condition: Condition
 
 
@@ -49,7 +48,7 @@ async def run(request: Request) -> Response:
 
 
 def _item(node: Any) -> _Item:
-    return _Item(xml.require_text(node, "Key"), xml.find_text(node, "VersionId"), _condition(node))
+    return _Item(xml.require_text(node, "Key"), xml.find_text(node, "VersionId") or "", _condition(node))
 
 
 def _condition(node: Any) -> Condition:
@@ -66,8 +65,8 @@ def _condition(node: Any) -> Condition:
     return condition
 
 
-async def _delete_all(bucket: Bucket, items: list[_Item]) -> dict[_Item, S3Error | None]:
-    answers: dict[_Item, S3Error | None] = {}
+async def _delete_all(bucket: Bucket, items: list[_Item]) -> dict[_Item, Deletion | S3Error]:
+    answers: dict[_Item, Deletion | S3Error] = {}
     pending = iter(dict.fromkeys(items))
 
     async def work() -> None:
@@ -80,21 +79,22 @@ async def _delete_all(bucket: Bucket, items: list[_Item]) -> dict[_Item, S3Error
     return answers
 
 
-async def _delete(bucket: Bucket, item: _Item) -> S3Error | None:
+async def _delete(bucket: Bucket, item: _Item) -> Deletion | S3Error:
     """Remove one object; what speaks against it is an answer, not the end of the request."""
     key = item.key.encode()
     if not 1 <= len(key) <= KEY_MAX_BYTES:
         return S3Error("KeyTooLongError" if key else "MalformedXML")
     try:
-        check_version(item.version or None)
-        await bucket.delete(key, item.condition)
+        return await bucket.delete(key, item.condition, item.version)
     except (RunnerError, S3Error) as error:
         return translate(error)
-    return None
 
 
-def _element(item: _Item, error: S3Error | None, *, is_quiet: bool) -> str:
+def _element(item: _Item, answer: Deletion | S3Error, *, is_quiet: bool) -> str:
     key = xml.element("Key", item.key) + xml.optional("VersionId", item.version or None)
-    if error is not None:
-        return xml.group("Error", [key, xml.element("Code", error.code), xml.element("Message", error.message)])
-    return "" if is_quiet else xml.group("Deleted", [key])
+    if isinstance(answer, S3Error):
+        return xml.group("Error", [key, xml.element("Code", answer.code), xml.element("Message", answer.message)])
+    marker = ""
+    if answer.is_marker:
+        marker = xml.element("DeleteMarker", text=True) + xml.element("DeleteMarkerVersionId", answer.version)
+    return "" if is_quiet else xml.group("Deleted", [key, marker])

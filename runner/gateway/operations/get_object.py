@@ -8,14 +8,13 @@ from __future__ import annotations
 from runner.gateway.representation import NOT_MODIFIED, represent
 from runner.gateway.request import Request, Response
 from runner.gateway.target import bucket_of, key_of
-from runner.gateway.versions import check_version
+from runner.gateway.versions import version_of
 
 
 async def run(request: Request) -> Response:
     """Answer with the object as it is now; a write that ends later does not change what is sent."""
     bucket = await bucket_of(request)
-    check_version(request.query.get("versionId"))
-    reader = await bucket.get(key_of(request))
+    reader = await bucket.get(key_of(request), version_of(request.query))
     found = represent(request, reader.entry)
     if found.status == NOT_MODIFIED:
         return Response(found.status, found.headers)

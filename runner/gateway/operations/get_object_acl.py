@@ -8,12 +8,11 @@ from __future__ import annotations
 from runner.gateway.acl import private_acl
 from runner.gateway.request import Request, Response
 from runner.gateway.target import bucket_of, key_of
-from runner.gateway.versions import check_version
+from runner.gateway.versions import version_of
 
 
 async def run(request: Request) -> Response:
     """Answer with the one grant that every object has."""
     bucket = await bucket_of(request)
-    check_version(request.query.get("versionId"))
-    await bucket.head(key_of(request))
+    await bucket.head(key_of(request), version_of(request.query))
     return private_acl(request.options.owner)

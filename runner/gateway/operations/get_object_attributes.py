@@ -14,7 +14,7 @@ from runner.gateway.errors import S3Error
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import checksum_elements, document
 from runner.gateway.target import bucket_of, key_of
-from runner.gateway.versions import check_version
+from runner.gateway.versions import version_header, version_of
 from runner.model.entry import Entry, Part
 
 
@@ -24,13 +24,12 @@ async def run(request: Request) -> Response:
     if not names <= _WRITERS.keys():
         raise S3Error("InvalidArgument", "Invalid attribute name specified.")
     bucket = await bucket_of(request)
-    check_version(request.query.get("versionId"))
-    entry = await bucket.head(key_of(request))
+    entry = await bucket.head(key_of(request), version_of(request.query))
     reply = document(
         "GetObjectAttributesResponse",
         [write(entry, request.headers) for name, write in _WRITERS.items() if name in names],
     )
-    reply.headers["Last-Modified"] = http_date(entry.modified)
+    reply.headers |= {"Last-Modified": http_date(entry.modified), **version_header(entry.version)}
     return reply
 
 

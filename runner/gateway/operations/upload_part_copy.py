@@ -21,7 +21,7 @@ async def run(request: Request) -> Response:
     size = source.entry.size
     first, end = (0, size) if wanted is None else copied_range(wanted, size)
     part = await bucket.copy_part(upload, number, source, first, end)
-    return document(
+    reply = document(
         "CopyPartResult",
         [
             xml.optional("LastModified", part.modified and xml.timestamp(part.modified)),
@@ -29,3 +29,5 @@ async def run(request: Request) -> Response:
             xml.optional(f"Checksum{upload.algorithm}", part.checksum),
         ],
     )
+    reply.headers |= copy_source.version_header(source.entry)
+    return reply

@@ -230,6 +230,7 @@ version = Table(  # S3's versions of a branch's keys, the current one too, once 
     PrimaryKeyConstraint("repo", "branch", "key", "seq"),
     **_CLUSTERED,
 )
+Index("version_id", version.c.repo, version.c.branch, version.c.key, version.c.id)
 
 # Accounts.
 

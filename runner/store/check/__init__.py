@@ -17,7 +17,7 @@ import trio
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import CATALOG_NAME, Catalog
 from runner.store.catalog.schema import APPLICATION_ID, FORMAT
-from runner.store.check.content import check_entries, check_layers, check_manifests
+from runner.store.check.content import check_entries, check_layers, check_manifests, check_versions
 from runner.store.check.history import History
 from runner.store.check.report import Problem, Report
 from runner.store.check.stored import StoredBytes
@@ -64,6 +64,8 @@ def _check(store: Store, *, read_data: bool) -> Report:
             check_manifests(db, report)
         with report.section("entries"):
             check_entries(db, report, breathe=breathe)
+        with report.section("versions"):
+            check_versions(db, report, breathe=breathe)
         with report.section("layers"):
             check_layers(db, report)
         History(db, report, breathe).check()

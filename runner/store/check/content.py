@@ -13,21 +13,29 @@ from runner.store.check.places import Places
 from runner.store.check.report import Report
 from runner.store.content import Extent, manifest_digest
 from runner.store.entries import decode_attributes, decode_checksum, encode_attributes
+from runner.store.files.names import shown
 
 _EXTENTS = """
     SELECT e.start, e.off, e.len, b.id, b.digest, b.size FROM extent e LEFT JOIN blob b ON b.id = e.blob
     WHERE e.manifest = ? ORDER BY e.start
 """
-_ENTRIES = """
-    SELECT e.layer, e.key, e.kind, e.digest, e.size, e.meta, e.checksum, e.parts,
-           coalesce(b.digest, m.digest), coalesce(b.size, m.size), p.id
-    FROM entry e
+_COLUMNS = """
+    e.key, e.kind, e.digest, e.size, e.meta, e.checksum, e.parts,
+    coalesce(b.digest, m.digest), coalesce(b.size, m.size), p.id
+"""
+_CONTENT = """
     LEFT JOIN blob b ON e.kind = 1 AND b.id = e.content
     LEFT JOIN manifest m ON e.kind = 2 AND m.id = e.content
     LEFT JOIN part_list p ON p.id = e.parts
-    WHERE e.layer NOT IN (SELECT id FROM layer WHERE state = ?)
-    ORDER BY e.layer, e.key
 """
+_ENTRIES = f"""
+    SELECT e.layer, {_COLUMNS} FROM entry e {_CONTENT}
+    WHERE e.layer NOT IN (SELECT id FROM layer WHERE state = ?) ORDER BY e.layer, e.key
+"""  # noqa: S608  # constants
+_VERSIONS = f"""
+    SELECT r.name || '@' || e.branch, e.id, {_COLUMNS} FROM version e LEFT JOIN repo r ON r.id = e.repo {_CONTENT}
+    ORDER BY e.repo, e.branch, e.key, e.seq
+"""  # noqa: S608  # constants
 _PARTS = """
     SELECT p.upload, p.n FROM part p
     LEFT JOIN blob b ON p.kind = 1 AND b.id = p.content
@@ -43,9 +51,8 @@ _MEASURED = """
 
 
 class _Entry(NamedTuple):
-    """An entry, and what is found where it refers to."""
+    """An entry or a version, and what is found where it refers to."""
 
-    layer: int
     key: bytes
     kind: int
     digest: bytes
@@ -69,14 +76,25 @@ def check_manifests(db: sqlite3.Connection, report: Report) -> None:
 def check_entries(db: sqlite3.Connection, report: Report, *, breathe: Callable[[], None]) -> None:
     """Every entry of a layer that is not being dropped has a key, and content that is what it says."""
     places = Places(db)
-    for entry in map(_Entry._make, db.execute(_ENTRIES, (LayerState.DROPPING,))):
+    for layer, *row in db.execute(_ENTRIES, (LayerState.DROPPING,)):
         breathe()
         report.entries += 1
+        entry = _Entry._make(row)
         why = _wrong_key(entry.key) or _wrong_entry(entry)
         if why:
-            report.tell(f"an entry of layer {entry.layer} {why}", [places.of_entry(entry.layer, entry.key)])
+            report.tell(f"an entry of layer {layer} {why}", [places.of_entry(layer, entry.key)])
     for upload, number in db.execute(_PARTS):
         report.tell(f"part {number} of the upload {upload} has other content than it says")
+
+
+def check_versions(db: sqlite3.Connection, report: Report, *, breathe: Callable[[], None]) -> None:
+    """Every version of a key has content that is what it says, and belongs to a branch that is there."""
+    for branch, version, *row in db.execute(_VERSIONS):
+        breathe()
+        entry = _Entry._make(row)
+        why = "is of no repo" if branch is None else _wrong_key(entry.key) or _wrong_entry(entry)
+        if why:
+            report.tell(f"the version {version} {why}", [f"{branch}:/{shown(bytes(entry.key))}"])
 
 
 def check_layers(db: sqlite3.Connection, report: Report) -> None:

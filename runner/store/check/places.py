@@ -10,6 +10,11 @@ from functools import cached_property
 from runner.store.catalog.codes import EntryKind
 from runner.store.files.names import shown
 
+_ENTRIES = "SELECT layer, key, kind, content FROM entry WHERE layer NOT IN (SELECT layer FROM run)"
+_VERSIONS = """
+    SELECT r.name || '@' || v.branch, v.key, v.id, v.kind, v.content FROM version v LEFT JOIN repo r ON r.id = v.repo
+"""
+
 
 class Places:
     """Finds what is touched by damage; costs nothing while there is none."""
@@ -32,25 +37,24 @@ class Places:
             if blob in blobs:
                 manifests.setdefault(manifest, set()).add(blob)
         found: dict[int, list[str]] = {blob: [] for blob in blobs}
-        for layer, key, kind, content in self._referring():
+        for place, kind, content in self._referring():
             hit = {content} & found.keys() if kind == EntryKind.BLOB else manifests.get(content, set())
             for blob in hit:
-                found[blob].append(self.of_entry(layer, key))
+                found[blob].append(place)
         return found
 
     def using_manifest(self, manifest: int) -> list[str]:
         """Return the objects that are the manifest's."""
         return [
-            self.of_entry(layer, key)
-            for layer, key, kind, content in self._referring()
-            if kind == EntryKind.MANIFEST and content == manifest
+            place for place, kind, content in self._referring() if kind == EntryKind.MANIFEST and content == manifest
         ]
 
-    def _referring(self) -> Iterator[tuple[int, bytes, int, int]]:
-        """Yield every reference of the deltas: of a run's rows, those that it was merged from."""
-        yield from self._db.execute(
-            "SELECT layer, key, kind, content FROM entry WHERE layer NOT IN (SELECT layer FROM run)"
-        )
+    def _referring(self) -> Iterator[tuple[str, int, int]]:
+        """Yield every reference: of the deltas, not of the runs that were merged from them, and of S3's versions."""
+        for layer, key, kind, content in self._db.execute(_ENTRIES):
+            yield self.of_entry(layer, key), kind, content
+        for branch, key, version, kind, content in self._db.execute(_VERSIONS):
+            yield f"{branch}:/{shown(bytes(key))} version {version}", kind, content
 
     @cached_property
     def _commits(self) -> dict[int, str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runner.model.address import DEFAULT_BRANCH, InvalidName
-from runner.store import branches, refs, repos, staged, tree
+from runner.store import branches, documents, refs, repos, staged, tree, versions
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.bursts import Bursts
 from runner.store.catalog.codes import EntryKind
@@ -100,6 +100,12 @@ class StoreView:
             raise NoSuchBucket("there is no such bucket")
         return self._bucket(name, found)
 
+    def find_document(self, bucket: str, name: str) -> bytes | None:
+        """As `runner.store.view.View.find_document`."""
+        parsed = parse(bucket, self._project)
+        found = None if parsed is None or parsed.commit else _find(self._store.catalog.db, parsed)
+        return None if found is None else documents.find(self._store.catalog.db, found.key, name)
+
     async def create_bucket(self, name: str) -> BranchBucket:
         """As `runner.store.view.View.create_bucket`; one that is there stays as it is."""
         wanted = parse_new(name, self._project)
@@ -131,7 +137,7 @@ class StoreView:
             found = None if parsed is None else _find(tx.db, parsed)
             if found is None:
                 raise NoSuchBucket("there is no such bucket")
-            if _holds_something(tx.db, staged.read_set(tx.db, found.key)):
+            if _holds_something(tx.db, staged.read_set(tx.db, found.key)) or versions.has_some(tx.db, found.key):
                 raise BucketNotEmpty("The bucket that you tried to delete is not empty.")
             branches.remove(tx, refs.require(tx.sql, *found.key))
             if found.spec is None and not _has_branches(tx.db, found.number):

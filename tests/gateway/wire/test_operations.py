@@ -222,7 +222,7 @@ async def test_the_end_of_an_attempt_is_409_for_every_request(ask: Ask, attempt:
 async def test_every_error_names_the_request_that_its_headers_name(gateway: Served) -> None:
     await gateway.start()
     async with gateway.connect() as raw:
-        for line in ("GET /other/k HTTP/1.1\n", "PATCH /in/b HTTP/1.1\n", "GET /in?versions HTTP/1.1\n"):
+        for line in ("GET /other/k HTTP/1.1\n", "PATCH /in/b HTTP/1.1\n", "GET /in?inventory HTTP/1.1\n"):
             reply = await raw.ask(line)
             assert f"<RequestId>{reply.headers['x-amz-request-id']}</RequestId>".encode() in reply.body
             assert (reply.headers["content-type"], "server" in reply.headers) == ("application/xml", False)

@@ -34,6 +34,7 @@ _STATEMENTS = (
 )
  WITHOUT ROWID,
  STRICT""",
+    """CREATE INDEX version_id ON version (repo, branch, "key", id)""",
     """CREATE TABLE account (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
