@@ -23,7 +23,7 @@ PLACES = re.compile(
 
 def test_every_client_has_its_program() -> None:
     assert {client.command[1] for client in CLIENTS} == {program.name for program in PROGRAMS}
-    assert len(CLIENTS) == len(PROGRAMS) == 14
+    assert len(CLIENTS) == len(PROGRAMS) == 19
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)

@@ -172,9 +172,10 @@ class _Exchange:
         self.method: str = scope["method"]
         self.path: bytes = scope["raw_path"]
         self.headers = _by_name(scope["headers"])
-        has_body = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
-        self.source = Source(receive, has_body=has_body, idle_seconds=idle_seconds)
         expects_continue = self.headers.get("expect", "").lower() == "100-continue"
+        is_empty = self.headers.get("content-length", "0") == "0" and "transfer-encoding" not in self.headers
+        # Who waits before sending nothing is let go on as well, by the first look at the body.
+        self.source = Source(receive, has_body=expects_continue or not is_empty, idle_seconds=idle_seconds)
         self.reply = Reply(send, self.source, self.request_id, expects_continue=expects_continue)
         self.address = Address(None, None, self.path)
         self.body: VerifiedBody | None = None

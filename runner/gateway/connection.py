@@ -2,7 +2,8 @@
 
 The classes are those of hypercorn 0.18, which has no public face for any of this. What differs:
 
-- ``100 Continue`` goes out when the body is first asked for, not before the request was looked at.
+- ``100 Continue`` goes out when the body is first asked for, not before the request was looked at, and for an empty
+  body too: the AWS CLI takes a reply without it for that of its next request, and waits a minute for more.
 - Status lines have a reason: botocore, which waits for ``100 Continue``, understands none that lacks it.
 - Plain HTTP/1.1 alone: no upgrade to HTTP/2 or WebSocket, which no S3 client asks for.
 - A body that nobody reads holds nothing up: once its request is answered, what still comes is dropped.
@@ -111,6 +112,7 @@ class _Http11(H11Protocol):
         self.connection: h11.Connection = _Parser(h11.SERVER, config.h11_max_incomplete_size)
         self.is_gone = False
         self._app = app
+        self._is_waiting = False  # the client, for 100 Continue; h11 forgets it when nothing is to come
         self._head = b""  # of a reply, until its first bytes follow
 
     async def stream_send(self, event: StreamEvent) -> None:
@@ -153,6 +155,7 @@ class _Http11(H11Protocol):
         """Upgrade to nothing."""
 
     async def _create_stream(self, request: h11.Request) -> None:
+        self._is_waiting = self.connection.client_is_waiting_for_100_continue
         self.stream = HTTPStream(
             self._call,  # type: ignore[arg-type]  # called by `_Requests` alone
             self.config,
@@ -179,7 +182,8 @@ class _Http11(H11Protocol):
         """Answer one request."""
 
         async def receive_after_continue() -> Message:
-            if self.connection.client_is_waiting_for_100_continue:
+            if self._is_waiting:
+                self._is_waiting = False
                 await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=[], reason=_reason(100)))
             return await receive()
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
 TABLE = "s3://out/readings"
 ORDER = [("sample", "ascending"), ("analyte", "ascending")]
@@ -14,7 +14,8 @@ assert half
 
 def rows(version: int | None) -> pa.Table:
     table = DeltaTable(TABLE, version=version)
-    return pa.table(table.to_pyarrow_table()).select(readings.column_names).sort_by(ORDER)
+    found = QueryBuilder().register("readings", table).execute("select * from readings").read_all()
+    return pa.table(found).select(readings.column_names).cast(readings.schema).sort_by(ORDER)
 
 
 write_deltalake(TABLE, readings[:half])
@@ -22,7 +23,7 @@ write_deltalake(TABLE, readings[half:], mode="append")
 
 table = DeltaTable(TABLE)
 assert table.version() == 1
-assert rows(None).equals(readings.cast(rows(None).schema))
+assert rows(None).equals(readings)
 assert rows(0).num_rows == half
 assert [entry["version"] for entry in table.history()] == [1, 0]
 print(*table.file_uris(), sep="\n")

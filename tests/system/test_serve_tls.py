@@ -10,6 +10,7 @@ import pytest
 from botocore.config import Config
 
 from tests.supervisor.server import Server
+from tests.system.served import Desk, compare
 
 MAKE = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
 
@@ -49,3 +50,16 @@ def test_clients_that_know_the_certificate_work_over_tls(tmp_path, certificate):
         back = subprocess.run([*aws, "s3://data/file", "-"], env=environ, check=True, capture_output=True)
         assert back.stdout == body
         assert server.stop() == 0
+
+
+def test_a_folder_synced_over_tls_comes_back_whole(tmp_path, certificate, installed, labresults):
+    cert, key = certificate
+    variables = {**installed("awscli"), "AWS_CA_BUNDLE": cert}
+    with Server(tmp_path / "store", "--tls-cert", cert, "--tls-key", key) as server:
+        desk = Desk(server, tmp_path / "desk", variables)
+        desk("aws", "s3", "mb", "s3://data")
+        for source, target in ((labresults, "s3://data"), ("s3://data", tmp_path / "back")):
+            assert desk("aws", "s3", "sync", "--no-progress", source, target).count(" to ") == 12
+            assert desk("aws", "s3", "sync", source, target) == ""
+        assert server.stop() == 0
+    assert compare(labresults, tmp_path / "back") == ""

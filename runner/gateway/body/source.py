@@ -19,7 +19,7 @@ class Source:
 
     Args:
         receive: Of the ASGI server; its first call lets the client go on that waits for ``100 Continue``.
-        has_body: False: nothing follows the head.
+        has_body: False: nothing follows the head, and the client does not wait before it sends nothing.
         idle_seconds: Limit of each wait for more.
 
     Attributes:

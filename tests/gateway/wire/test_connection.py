@@ -142,6 +142,17 @@ async def test_100_continue_comes_when_the_body_is_wanted(gateway, view):
         assert (await raw.ask("GET /out/key HTTP/1.1\n")).body == b"body"
 
 
+async def test_100_continue_comes_for_an_empty_body_too(gateway, view):
+    """As from S3. The AWS CLI kept the status of a reply that came instead for its next request on the connection."""
+    await gateway.start()
+    async with gateway.connect() as raw:
+        for _ in range(2):
+            assert (await raw.ask(PUT + "Content-Length: 0\nExpect: 100-continue\n")).status == 100
+            reply = await raw.reply()
+            assert (reply.status, reply.is_last) == (200, False)
+    assert await stored(view) == b""
+
+
 async def test_silence_after_100_continue_is_given_up(gateway, view):
     await gateway.start(idle_seconds=0.1)
     async with gateway.connect() as raw:
