@@ -24,11 +24,10 @@ from runner.gateway.body.verified import VerifiedBody
 from runner.gateway.errors import S3Error
 from runner.gateway.messages import Receive, Scope, Send
 from runner.gateway.options import Access, GatewayOptions
-from runner.gateway.principal import Views
+from runner.gateway.principal import Principal, Views
 from runner.gateway.reply import Reply
 from runner.gateway.request import Query, Request, Response
 from runner.gateway.route import OPTIONS, Route, find_route
-from runner.store.view import View
 
 CLIENT_VANISHED = 499
 """Status in `Access` of a request whose client went before the reply was whole, as nginx has it."""
@@ -108,10 +107,8 @@ class Gateway:
         else:
             head = SignedHead(exchange.method, address, query, exchange.scope["headers"])
             caller = self._guard.admit(head, datetime.now(UTC))
+            self._judge_origin(exchange, caller.principal, host or "")
         exchange.principal = caller.principal.name
-        view = self._views(caller.principal)
-        if route is not OPTIONS:
-            self._judge_origin(exchange, view, host or "")
         exchange.operation = route.name
         announced = read(headers, has_checksum=route.name not in _OBJECT_CHECKSUM)
         if announced.payload.is_signed and caller.signer is None and not caller.principal.is_anonymous:
@@ -125,7 +122,6 @@ class Gateway:
             query,
             headers,
             caller.principal,
-            view,
             self._views,
             self._options,
             exchange.body,
@@ -133,13 +129,13 @@ class Gateway:
             host or "",
         )
 
-    def _judge_origin(self, exchange: _Exchange, view: View, authority: str) -> None:
+    def _judge_origin(self, exchange: _Exchange, principal: Principal, authority: str) -> None:
         """Let the reply tell the browser that its page may read it, or refuse what the page may not send."""
         origin = exchange.headers.get("origin")
         if origin is None:
             return
         bucket = exchange.address.bucket
-        rules = None if bucket is None else view.find_document(bucket, cors.NAME)
+        rules = None if bucket is None else self._views(principal).find_document(bucket, cors.NAME)
         rule = cors.find(rules, origin, exchange.method)
         if rule is None:
             self._hosts.check_origin(origin, authority)

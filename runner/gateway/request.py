@@ -86,8 +86,7 @@ class Request:
         query: Parsed.
         headers: Values by lower-case name; bytes as Latin-1, repeated ones joined by ``,``.
         principal: Who asks.
-        view: The buckets that the principal sees.
-        views: Those that another one would see: a form brings its credentials in its body.
+        views: The buckets that a principal sees; a form brings its credentials in its body.
         options: Of the gateway.
         body: Empty when the request has none.
         scheme: ``http`` or ``https``.
@@ -101,12 +100,16 @@ class Request:
     query: Query
     headers: Mapping[str, str]
     principal: Principal
-    view: View
     views: Views
     options: GatewayOptions
     body: Body
     scheme: str = "http"
     authority: str = ""
+
+    @property
+    def view(self) -> View:
+        """The buckets that the principal sees; raises `AccessDenied` where he is to see none."""
+        return self.views(self.principal)
 
 
 @dataclass(slots=True)

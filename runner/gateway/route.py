@@ -13,6 +13,7 @@ from types import MappingProxyType
 from runner.gateway import cors, ownership
 from runner.gateway.copy_source import HEADER as COPY_SOURCE
 from runner.gateway.errors import S3Error
+from runner.gateway.form import fields as form
 from runner.gateway.operations import (
     abort_multipart_upload,
     complete_multipart_upload,
@@ -39,6 +40,7 @@ from runner.gateway.operations import (
     list_objects_v2,
     list_parts,
     options_object,
+    post_object,
     put_acl,
     put_bucket_cors,
     put_bucket_ownership_controls,
@@ -207,6 +209,7 @@ _COPIES = MappingProxyType(
     }
 )
 _LIST_V2 = Route("ListObjectsV2", list_objects_v2.run)
+_FORM = Route("PostObject", post_object.run)
 OPTIONS = Route("OptionsObject", options_object.run)
 """Asked by a browser, which sends no credentials yet."""
 
@@ -219,6 +222,7 @@ ROUTES: Sequence[Route] = (
     ),
     *_COPIES.values(),
     _LIST_V2,
+    _FORM,
     OPTIONS,
 )
 """Every operation that is served."""
@@ -244,8 +248,11 @@ def find_route(method: str, bucket: str | None, key: bytes | None, query: Query,
         return _by_method(_SERVICE, method, is_served=True)
     table = _BUCKET if key is None else _OBJECT
     subresource = next((name for name in query if name and name in table), "")
-    is_form = method == "POST" and key is None
-    route = _by_method(table[subresource], method, is_served=not subresource and not is_form)
+    if method == "POST" and key is None and not subresource:
+        if not form.is_form(headers):
+            raise S3Error("PreconditionFailed", f"Bucket POST must be of the enclosure-type {form.MEDIA_TYPE}")
+        return _FORM
+    route = _by_method(table[subresource], method, is_served=not subresource)
     if key is None:
         return _LIST_V2 if route.name == "ListObjects" and query.get("list-type") == "2" else route
     if (route.name == "UploadPart") != ("partNumber" in query) and method == "PUT":

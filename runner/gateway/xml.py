@@ -53,6 +53,11 @@ def document(root: str, children: Iterable[str]) -> bytes:
     return f'{_DECLARATION}<{root} xmlns="{NAMESPACE}">{"".join(children)}</{root}>'.encode()
 
 
+def bare_document(root: str, children: Iterable[str]) -> bytes:
+    """Return a whole reply that is in no namespace, as the one to a form is."""
+    return f"{_DECLARATION}<{root}>{''.join(children)}</{root}>".encode()
+
+
 def error_document(error: S3Error, resource: str, request_id: str) -> bytes:
     """Return the reply to a refused request; of all documents this one has no namespace."""
     children = [

@@ -17,7 +17,7 @@ from runner.gateway.body.source import Source
 from runner.gateway.body.verified import VerifiedBody
 from runner.gateway.errors import S3Error
 from runner.gateway.options import GatewayOptions
-from runner.gateway.principal import Principal, only
+from runner.gateway.principal import Principal, Views, only
 from runner.gateway.request import Query, Request
 from runner.gateway.route import Route, find_route
 from runner.model.entry import Entry
@@ -51,10 +51,17 @@ class Answer:
 class Caller:
     """Calls the operations of one view."""
 
-    def __init__(self, view: View, options: GatewayOptions | None = None, principal: Principal | None = None) -> None:
+    def __init__(
+        self,
+        view: View,
+        options: GatewayOptions | None = None,
+        principal: Principal | None = None,
+        views: Views | None = None,
+    ) -> None:
         self.view = view
         self.options = options or GatewayOptions()
         self._principal = principal or Principal(self.options.owner)
+        self._views = views or only(view)
 
     async def __call__(
         self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -86,8 +93,7 @@ class Caller:
             query=query,
             headers=headers,
             principal=self._principal,
-            view=self.view,
-            views=only(self.view),
+            views=self._views,
             options=self.options,
             body=VerifiedBody(source, says, None),
             authority="127.0.0.1",

@@ -34,7 +34,7 @@ class World:
         rights = NOBODY if token is None else accounts.find_rights(self.store.catalog.db, token)
         assert rights is not None
         view = StoreView(self.store, self._bursts, project="default", rights=rights)
-        return Caller(view, principal=Principal(rights.name, rights=rights))
+        return Caller(view, principal=Principal(rights.name, rights=rights), views=lambda _principal: view)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def route(method: str, path: str, query: str = "", headers: dict[str, str] | Non
         ("PUT", "b", "policy", "NotImplemented", 501),
         ("PUT", "b", "lifecycle", "NotImplemented", 501),
         ("PUT", "b", "versions", "NotImplemented", 501),
-        ("POST", "b", "", "NotImplemented", 501),
+        ("POST", "b", "", "PreconditionFailed", 412),
         ("POST", "b/k", "", "MethodNotAllowed", 405),
         ("PATCH", "b/k", "", "MethodNotAllowed", 405),
         ("PATCH", "b/k", "acl", "MethodNotAllowed", 405),
