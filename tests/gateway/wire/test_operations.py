@@ -173,7 +173,9 @@ async def test_delete_objects(ask: Ask) -> None:
     assert [(x["Key"], x["Code"]) for x in reply["Errors"]] == [("b", "AccessDenied")]
 
 
-async def test_create_upload_list_and_complete_a_multipart_upload(ask: Ask) -> None:
+async def test_create_multipart_upload_upload_part_list_parts_list_multipart_uploads_and_complete_multipart_upload(
+    ask: Ask,
+) -> None:
     of = {"Bucket": "out", "Key": "m"}
     upload = (await ask("create_multipart_upload", **of, ChecksumAlgorithm="CRC32"))["UploadId"]
     of["UploadId"] = upload
