@@ -26,9 +26,8 @@ ELEMENTS_MAX = 10 * PART_NUMBER_MAX
 
 async def run(request: Request) -> Response:
     """Complete the upload; asked twice, it answers twice the same."""
-    body = await request.body.read_all(BODY_MAX_BYTES)
-    parts = parse_parts(body)
     bucket, upload = await upload_of(request)
+    parts = parse_parts(await request.body.read_all(BODY_MAX_BYTES))
     await _check_size(request.headers, bucket, upload, parts)
     entry = await bucket.complete_upload(
         upload, parts, write_condition(request.headers), announced_checksum(request.headers)

@@ -37,13 +37,14 @@ class _Item:
 
 async def run(request: Request) -> Response:
     """Remove the objects in no particular order and answer in the order of the request."""
+    bucket = await bucket_of(request)
     body = await request.body.read_all(BODY_MAX_BYTES)
     root = xml.parse(body, "Delete", max_elements=ELEMENTS_MAX)
     items = [_item(node) for node in xml.children(root, "Object")]
     if not 1 <= len(items) <= OBJECTS_MAX:
         raise S3Error("MalformedXML")
     is_quiet = (xml.find_text(root, "Quiet") or "").strip().lower() == "true"
-    answers = await _delete_all(await bucket_of(request), items)
+    answers = await _delete_all(bucket, items)
     return document("DeleteResult", [_element(item, answers[item], is_quiet=is_quiet) for item in items])
 
 

@@ -12,6 +12,7 @@ from runner.gateway.target import bucket_of
 
 async def run(request: Request) -> Response:
     """Put these rules in place of those that are there."""
+    bucket = await bucket_of(request)
     rules = cors.parse(await request.body.read_all(cors.BODY_MAX_BYTES))
-    await (await bucket_of(request)).put_document(cors.NAME, cors.document(rules))
+    await bucket.put_document(cors.NAME, cors.document(rules))
     return Response()

@@ -12,6 +12,7 @@ from runner.gateway.target import bucket_of
 
 async def run(request: Request) -> Response:
     """Put these tags in place of those that are there."""
+    bucket = await bucket_of(request)
     wanted = tags.from_document(await request.body.read_all(tags.BODY_MAX_BYTES), tags.BUCKET_TAGS_MAX)
-    await (await bucket_of(request)).put_document("tagging", tags.document(wanted))
+    await bucket.put_document("tagging", tags.document(wanted))
     return Response(204)

@@ -17,6 +17,7 @@ ELEMENTS_MAX = 100
 
 async def run(request: Request) -> Response:
     """Set the state; that a deletion needs a second factor can be switched off, but not on."""
+    bucket = await bucket_of(request)
     body = await request.body.read_all(BODY_MAX_BYTES)
     root = xml.parse(body, "VersioningConfiguration", max_elements=ELEMENTS_MAX)
     status = xml.find_text(root, "Status")
@@ -27,5 +28,5 @@ async def run(request: Request) -> Response:
     factor = xml.find_text(root, "MfaDelete") or xml.find_text(root, "MFADelete") or "Disabled"
     if factor != "Disabled":
         raise S3Error("NotImplemented")
-    await (await bucket_of(request)).set_versioning(Versioning(status))
+    await bucket.set_versioning(Versioning(status))
     return Response()

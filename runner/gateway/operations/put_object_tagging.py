@@ -13,7 +13,7 @@ from runner.gateway.versions import version_header, version_of
 
 async def run(request: Request) -> Response:
     """Put these tags in place of those that are there; the object stays as old as it is."""
-    wanted = tags.from_document(await request.body.read_all(tags.BODY_MAX_BYTES))
     bucket = await bucket_of(request)
+    wanted = tags.from_document(await request.body.read_all(tags.BODY_MAX_BYTES))
     version = await bucket.put_tags(key_of(request), wanted, version_of(request.query))
     return Response(200, version_header(version))

@@ -20,10 +20,11 @@ _SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restri
 
 async def run(request: Request) -> Response:
     """Put these switches in place of those that are there; one that is not named is off."""
+    bucket = await bucket_of(request)
     root = xml.parse(await request.body.read_all(BODY_MAX_BYTES), _ROOT, max_elements=ELEMENTS_MAX)
     said = {name: (xml.find_text(root, name) or "false").strip().lower() for name in _SWITCHES}
     if not set(said.values()) <= {"true", "false"}:
         raise S3Error("MalformedXML")
     body = xml.document(_ROOT, [xml.element(name, value) for name, value in said.items()])
-    await (await bucket_of(request)).put_document(NAME, body)
+    await bucket.put_document(NAME, body)
     return Response()
