@@ -246,12 +246,13 @@ def _listed(tx: Transaction, upload: Upload, listed: Sequence[CompletedPart]) ->
         row = rows.get(wanted.number)
         if row is None or row.etag != wanted.etag or wanted.checksum not in (None, row.checksum):
             raise InvalidPart(f"part {wanted.number} was not uploaded, or has another ETag or checksum")
-        if row.size < PART_MIN_BYTES and wanted is not listed[-1]:
-            raise PartTooSmall(f"part {wanted.number} is below 5 MiB")
         parts.append(Part(row.n, row.size, row.etag, row.checksum))
         slices.append(Slice(content.Content(EntryKind(row.kind), row.content), 0, row.size))
     if not 1 <= len(parts) <= PART_NUMBER_MAX:
         raise InvalidPart("an upload is completed with 1 to 10,000 parts")
+    for part in parts[:-1]:  # only now: that a part is missing says more than that another is small
+        if part.size < PART_MIN_BYTES:
+            raise PartTooSmall(f"part {part.number} is below 5 MiB")
     return parts, slices
 
 

@@ -86,6 +86,9 @@ async def test_a_part_before_the_last_below_5_mib_is_too_small(call: Caller) -> 
     async with unchanged(call.view):
         answer = await complete(call, upload, parts)
     assert (answer.status, answer.code) == (400, "EntityTooSmall")
+    async with unchanged(call.view):
+        answer = await complete(call, upload, [*parts, (9999, parts[0][1])])
+    assert (answer.status, answer.code) == (400, "InvalidPart")
 
 
 NO_UPLOADS = ("x", "..%2Fx", "%00", "")
