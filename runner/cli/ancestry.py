@@ -15,7 +15,8 @@ from runner.model.errors import NotFound
 from runner.model.job import Job, JobInput, JobKey
 from runner.model.provenance import Observed, ReadKind
 from runner.store import Store, files, jobs
-from runner.store.view import Bucket, NoSuchKey
+from runner.store.refusals import NoSuchKey
+from runner.store.view import Bucket
 
 SHOWN = 5
 _NAME = 40

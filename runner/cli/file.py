@@ -15,7 +15,8 @@ from runner.cli.options import Options, in_trio, noun, remark
 from runner.model.address import DEFAULT_BRANCH, Address
 from runner.model.entry import Attributes, Entry
 from runner.model.errors import Invalid, Unavailable
-from runner.store.view import Bucket, NoSuchKey, ObjectReader
+from runner.store.refusals import NoSuchKey
+from runner.store.view import Bucket, ObjectReader
 
 if TYPE_CHECKING:
     from rich.text import Text

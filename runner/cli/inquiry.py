@@ -17,7 +17,7 @@ from runner.model.ids import CommitId
 from runner.model.job import Attempt, Job, JobInput, JobState
 from runner.model.provenance import Observed, ReadKind
 from runner.store import Store, branches, commits, files, jobs, pipelines
-from runner.store.view import NoSuchKey
+from runner.store.refusals import NoSuchKey
 
 _PAGE = 1000
 _USUAL_RUNS = 20

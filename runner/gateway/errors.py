@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from types import MappingProxyType
 
 from runner.model.errors import Conflict, Corrupt, Invalid, NotFound, RunnerError, Unavailable
-from runner.store.view import (
+from runner.store.refusals import (
     AccessDenied,
     BadChecksum,
     BucketAlreadyOwned,

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from runner.store.view import AccessDenied, View
+from runner.store.refusals import AccessDenied
+from runner.store.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.gate import Gate
 from runner.store.output import OutBucket
+from runner.store.refusals import AccessDenied, BucketAlreadyOwned, NoSuchBucket
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.times import from_us
-from runner.store.view import AccessDenied, Bucket, BucketAlreadyOwned, NoSuchBucket
+from runner.store.view import Bucket
 
 JobBucket = CommitBucket | OutBucket
 

@@ -15,15 +15,11 @@ from runner.store.content import Content
 from runner.store.entries import whole_entry_of
 from runner.store.gate import Door
 from runner.store.reads import ReadLog
+from runner.store.refusals import AccessDenied, NoSuchKey, NoSuchUpload, NoSuchVersion, NotOffered
 from runner.store.store import Store
 from runner.store.view import (
     DEFAULT_PAGE,
     NULL_VERSION,
-    AccessDenied,
-    NoSuchKey,
-    NoSuchUpload,
-    NoSuchVersion,
-    NotOffered,
     ObjectReader,
     ObjectVersion,
     Page,

@@ -9,7 +9,7 @@ import trio
 
 from runner.model.errors import RunnerError
 from runner.store.reads import Traffic
-from runner.store.view import ViewClosed
+from runner.store.refusals import ViewClosed
 
 
 class Gate:

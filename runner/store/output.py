@@ -9,9 +9,10 @@ from runner.model.pipeline import OUTPUT_BUCKET
 from runner.store import staging, uploads
 from runner.store.catalog.engine import Transaction
 from runner.store.gate import Door
+from runner.store.refusals import NoSuchKey
 from runner.store.staging import Stack
 from runner.store.store import Store
-from runner.store.view import DEFAULT_PAGE, NoSuchKey, Page
+from runner.store.view import DEFAULT_PAGE, Page
 from runner.store.writable import WritableBucket
 
 

@@ -17,9 +17,9 @@ from runner.store import staging, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
+from runner.store.refusals import NoSuchBucket
 from runner.store.staging import Stack
 from runner.store.tree import ReadSet
-from runner.store.view import NoSuchBucket
 
 _LOOK = """
     SELECT c.read_set, s.layer, l.state, l.owner FROM branch b

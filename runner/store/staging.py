@@ -14,8 +14,8 @@ from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.entries import COLUMNS, Row, encode_parts, row_of, tombstone
+from runner.store.refusals import NoSuchKey, PreconditionFailed, ViewClosed
 from runner.store.times import from_us
-from runner.store.view import NoSuchKey, PreconditionFailed, ViewClosed
 
 _MARKS = ", ".join("?" for _ in ("layer", *Row._fields))
 _SET = ", ".join(f"{name} = excluded.{name}" for name in Row._fields if name != "key")

@@ -33,9 +33,10 @@ from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Slice, Stored
 from runner.store.entries import Row, decode_attributes, encode_attributes, row_of, whole_entry_of
+from runner.store.refusals import BadChecksum, InvalidPart, NoSuchUpload, PartTooSmall
 from runner.store.staging import Stack
 from runner.store.times import from_us
-from runner.store.view import BadChecksum, CompletedPart, InvalidPart, NoSuchUpload, PartTooSmall, Upload
+from runner.store.view import CompletedPart, Upload
 
 Keep = Callable[[Transaction, Stack, Entry, int | None], Entry]
 """Writes an entry, with the number of its part list; returns it as its bucket shows it."""

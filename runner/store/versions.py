@@ -23,9 +23,10 @@ from runner.store import documents, tree
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.engine import Transaction
 from runner.store.entries import Row, tombstone
+from runner.store.refusals import InvalidPosition
 from runner.store.staged import BranchKey
 from runner.store.times import from_us
-from runner.store.view import NULL_VERSION, InvalidPosition, Versioning
+from runner.store.view import NULL_VERSION, Versioning
 
 _FIELDS = "seq, id, key, kind, content, digest, size, etag, modified_us, meta, checksum, parts"
 _OF_KEY = f"SELECT {_FIELDS} FROM version WHERE repo = ? AND branch = ? AND key = ?"  # noqa: S608  # constants

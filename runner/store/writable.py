@@ -27,10 +27,11 @@ from runner.store.catalog.engine import Transaction
 from runner.store.content import Slice, Stored, concatenate, share
 from runner.store.entries import tagged
 from runner.store.gate import Door
+from runner.store.refusals import NoSuchKey, NoSuchVersion
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.times import from_us
-from runner.store.view import NULL_VERSION, CompletedPart, Deletion, NoSuchKey, NoSuchVersion, ObjectReader, Upload
+from runner.store.view import NULL_VERSION, CompletedPart, Deletion, ObjectReader, Upload
 from runner.store.view import Content as Body
 
 

@@ -11,15 +11,8 @@ import pytest
 import trio
 
 from runner.model.entry import Attributes, Checksum, ChecksumAlgorithm, ChecksumType, Condition
-from runner.store.view import (
-    BadChecksum,
-    CompletedPart,
-    InvalidPart,
-    NoSuchKey,
-    NoSuchUpload,
-    PartTooSmall,
-    PreconditionFailed,
-)
+from runner.store.refusals import BadChecksum, InvalidPart, NoSuchKey, NoSuchUpload, PartTooSmall, PreconditionFailed
+from runner.store.view import CompletedPart
 from tests.store.world import NO_ATTRIBUTES, Body, list_all, read_all
 
 PART = b"p" * (5 << 20)

@@ -17,9 +17,10 @@ from runner.store import branches, closing, commits, open_store, staged
 from runner.store.bursts import PART_SECONDS, Activity, BurstSettings, open_bursts
 from runner.store.check import check_store
 from runner.store.refs import RefMoved
+from runner.store.refusals import NoSuchKey
 from runner.store.staged import BranchBusy
 from runner.store.storeview import StoreView
-from runner.store.view import CompletedPart, NoSuchKey
+from runner.store.view import CompletedPart
 from tests.store.killing import ROOT
 from tests.store.world import NO_ATTRIBUTES, Body, commit_objects, list_all, read_all
 

@@ -12,10 +12,12 @@ import trio
 from runner.model.job import JobState, ProcessExit
 from runner.model.provenance import SCHEMA
 from runner.store import Store, open_store
+from runner.store.bursts import open_bursts
 from runner.store.catalog.codes import EntryKind
 from runner.store.check import Report, check_store
 from runner.store.content import Content, Slice, concatenate
-from runner.store.view import CompletedPart
+from runner.store.storeview import StoreView
+from runner.store.view import CompletedPart, Versioning
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_session
 
 LARGE = bytes(range(256)) * 2000
@@ -281,3 +283,24 @@ async def test_a_check_can_be_cancelled(store):
     with trio.move_on_after(0) as scope:
         await check_store(store)
     assert scope.cancelled_caught
+
+
+async def test_a_version_that_holds_what_is_gone_is_told(tmp_path):
+    folder = tmp_path / "store"
+    async with open_store(folder) as store, open_bursts(store) as bursts:
+        bucket = await StoreView(store, bursts, project="default").create_bucket("data")
+        await bucket.set_versioning(Versioning.ENABLED)
+        for body in (b"1", b"2"):
+            await bucket.put(b"k", Body(body), NO_ATTRIBUTES)
+        assert (await check_store(store)).is_sound
+    oldest = "WHERE seq = (SELECT min(seq) FROM version)"
+    for damage, said in (
+        (f"UPDATE version SET content = 99 {oldest}", "refers to content that the catalog does not have"),
+        (f"UPDATE version SET size = 9 {oldest}", "refers to other content than it says"),
+        (f"UPDATE version SET branch = 'none' {oldest}", "is of no branch"),
+    ):
+        copy = tmp_path / said.replace(" ", "-")
+        shutil.copytree(folder, copy)
+        change(copy, damage)
+        async with open_store(copy) as store:
+            assert said in told(await check_store(store))

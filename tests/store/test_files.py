@@ -23,8 +23,8 @@ from runner.store.files.folder import ExportFailed, InTheWay, TargetFolder
 from runner.store.files.importing import SourceUnreadable
 from runner.store.files.plan import OddKeys, Planner
 from runner.store.files.scan import NoSuchSource, NotImportable
+from runner.store.refusals import NoSuchKey
 from runner.store.tree import walk
-from runner.store.view import NoSuchKey
 
 ODD_NAMES = {
     "plain.txt": b"1",

@@ -6,7 +6,7 @@ import trio.testing
 
 from runner.model.entry import Attributes, ChecksumAlgorithm
 from runner.store.reads import Traffic
-from runner.store.view import AccessDenied, BucketAlreadyOwned, NoSuchBucket, NoSuchKey, NoSuchUpload, ViewClosed
+from runner.store.refusals import AccessDenied, BucketAlreadyOwned, NoSuchBucket, NoSuchKey, NoSuchUpload, ViewClosed
 from tests.store.contract_view import ViewContract
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, list_all, open_session, read_all
 

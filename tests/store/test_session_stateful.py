@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from runner.model.entry import Condition
 from runner.model.job import JobState
 from runner.store import commits, jobs, open_store
-from runner.store.view import CompletedPart, PreconditionFailed
+from runner.store.refusals import PreconditionFailed
+from runner.store.view import CompletedPart
 from tests.store.world import NO_ATTRIBUTES, Body, list_all, open_session, read_all
 
 keys = st.sampled_from([b"a", b"a/", b"a/b", b"a/c", "é".encode(), b"\x00", "\U0010ffff".encode()])

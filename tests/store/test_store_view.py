@@ -6,10 +6,10 @@ from runner.model.entry import Attributes, ChecksumAlgorithm
 from runner.store import branches, pipelines, projects, repos
 from runner.store.bursts import open_bursts
 from runner.store.changes import open_change
+from runner.store.refusals import AccessDenied, BucketNotEmpty, InvalidBucketName, NoSuchBucket
 from runner.store.repos import NoSuchRepo
 from runner.store.storeview import StoreView
 from runner.store.storeview.names import BucketName, name_of, parse
-from runner.store.view import AccessDenied, BucketNotEmpty, InvalidBucketName, NoSuchBucket
 from tests.store.contract_view import ViewContract
 from tests.store.world import NO_ATTRIBUTES, PIPELINE, Body, commit_objects, list_all, read_all
 

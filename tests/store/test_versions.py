@@ -15,9 +15,10 @@ from runner.store import closing, open_store
 from runner.store.bursts import BurstSettings, open_bursts
 from runner.store.changes import open_change
 from runner.store.check import check_store
+from runner.store.refusals import NoSuchKey, NoSuchVersion, VersionIsMarker
 from runner.store.staged import BranchKey
 from runner.store.storeview import StoreView
-from runner.store.view import NoSuchKey, NoSuchVersion, ObjectVersion, Versioning, VersionIsMarker
+from runner.store.view import ObjectVersion, Versioning
 from tests.store.world import NO_ATTRIBUTES, Body, read_all
 
 keys = st.sampled_from([b"a", b"b/c", b"b/d", b"e"])

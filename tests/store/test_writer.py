@@ -10,7 +10,7 @@ import trio.testing
 from runner.store.blobs import Payload, StoreFull
 from runner.store.blobs.memory import MemoryBlobs
 from runner.store.catalog.engine import Catalog, WriteConnection
-from runner.store.view import NoSuchKey
+from runner.store.refusals import NoSuchKey
 from runner.store.writer import StoreUnavailable, Writer
 
 

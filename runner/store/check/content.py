@@ -33,7 +33,8 @@ _ENTRIES = f"""
     WHERE e.layer NOT IN (SELECT id FROM layer WHERE state = ?) ORDER BY e.layer, e.key
 """  # noqa: S608  # constants
 _VERSIONS = f"""
-    SELECT r.name || '@' || e.branch, e.id, {_COLUMNS} FROM version e LEFT JOIN repo r ON r.id = e.repo {_CONTENT}
+    SELECT r.name || '@' || h.name, e.id, {_COLUMNS} FROM version e
+    LEFT JOIN repo r ON r.id = e.repo LEFT JOIN branch h ON h.repo = e.repo AND h.name = e.branch {_CONTENT}
     ORDER BY e.repo, e.branch, e.key, e.seq
 """  # noqa: S608  # constants
 _PARTS = """
@@ -92,7 +93,7 @@ def check_versions(db: sqlite3.Connection, report: Report, *, breathe: Callable[
     for branch, version, *row in db.execute(_VERSIONS):
         breathe()
         entry = _Entry._make(row)
-        why = "is of no repo" if branch is None else _wrong_key(entry.key) or _wrong_entry(entry)
+        why = "is of no branch" if branch is None else _wrong_key(entry.key) or _wrong_entry(entry)
         if why:
             report.tell(f"the version {version} {why}", [f"{branch}:/{shown(bytes(entry.key))}"])
 

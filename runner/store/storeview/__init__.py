@@ -21,31 +21,31 @@ from runner.store.catalog.engine import Transaction
 from runner.store.gate import Door, Gate
 from runner.store.projects import NoSuchProject
 from runner.store.reads import Traffic
+from runner.store.refusals import AccessDenied, BucketNotEmpty, BucketTaken, InvalidBucketName, NoSuchBucket
 from runner.store.rights import NOBODY, Rights
 from runner.store.staged import BranchKey
 from runner.store.store import Store
 from runner.store.storeview.branch import BranchBucket
 from runner.store.storeview.names import BucketName, name_of, parse, parse_new
 from runner.store.times import from_us
-from runner.store.view import AccessDenied, BucketNotEmpty, BucketTaken, InvalidBucketName, NoSuchBucket
 
 __all__ = ["StoreView"]
 
-_BRANCHES = """
-    SELECT r.project, r.name, b.name, b.repo, b.created_us, (
-        SELECT a.name FROM access x JOIN account a ON a.id = x.account WHERE x.repo = r.id AND x.level = 4
-    ), (
+_OWNER = f"""
+    SELECT a.name FROM access x JOIN account a ON a.id = x.account
+    WHERE x.repo = r.id AND x.level = {int(AccessLevel.OWNER)}
+"""  # noqa: S608  # constants
+_BRANCHES = f"""
+    SELECT r.project, r.name, b.name, b.repo, b.created_us, ({_OWNER}), (
         SELECT v.spec FROM pipeline p JOIN pipeline_version v ON v.pipeline = p.id
         WHERE p.project = r.project AND p.name = r.name ORDER BY v.version DESC LIMIT 1
     ) FROM branch b JOIN repo r ON r.id = b.repo
-"""
+"""  # noqa: S608  # constants
 _BRANCH = f"{_BRANCHES} WHERE r.project = ? AND r.name = ? AND b.name = ?"
-_COMMITS = """
-    SELECT c.id, c.branch, r.id, (
-        SELECT a.name FROM access x JOIN account a ON a.id = x.account WHERE x.repo = r.id AND x.level = 4
-    ) FROM commits c JOIN repo r ON r.id = c.repo
+_COMMITS = f"""
+    SELECT c.id, c.branch, r.id, ({_OWNER}) FROM commits c JOIN repo r ON r.id = c.repo
     WHERE r.project = ? AND r.name = ? AND c.uuid >= ? AND c.uuid < ? LIMIT 2
-"""
+"""  # noqa: S608  # constants
 
 
 class _Branch(NamedTuple):

@@ -17,21 +17,12 @@ from runner.store.bursts import Bursts
 from runner.store.catalog.engine import Transaction
 from runner.store.entries import row_of, tagged, whole_entry_of
 from runner.store.gate import Door
+from runner.store.refusals import AccessDenied, KeyDeleted, NoSuchKey, NoSuchVersion, VersionIsMarker
 from runner.store.staged import BranchKey
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.versions import Version
-from runner.store.view import (
-    AccessDenied,
-    Deletion,
-    KeyDeleted,
-    NoSuchKey,
-    NoSuchVersion,
-    Upload,
-    Versioning,
-    VersionIsMarker,
-    VersionPage,
-)
+from runner.store.view import Deletion, Upload, Versioning, VersionPage
 from runner.store.writable import WritableBucket
 
 

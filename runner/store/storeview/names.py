@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from runner.model.address import DEFAULT_BRANCH
-from runner.store.view import InvalidBucketName
+from runner.store.refusals import InvalidBucketName
 
 COMMIT_DIGITS_MIN = 12
 _COMMIT = re.compile(r"[0-9a-f]{12,32}")

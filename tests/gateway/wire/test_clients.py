@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from runner.store.view import NoSuchKey
+from runner.store.refusals import NoSuchKey
 from tests.gateway.conftest import BODY
 
 TOKEN = "rnr_0123456789abcdefghijABCDEFGHIJ0123456789abc"

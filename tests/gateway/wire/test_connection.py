@@ -7,7 +7,7 @@ import trio
 from runner.gateway.asgi import CLIENT_VANISHED, Gateway
 from runner.gateway.options import GatewayOptions
 from runner.gateway.principal import only
-from runner.store.view import NoSuchKey
+from runner.store.refusals import NoSuchKey
 from tests.gateway.conftest import BODY
 
 PUT = "PUT /out/key HTTP/1.1\n"
