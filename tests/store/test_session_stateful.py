@@ -1,53 +1,27 @@
 from __future__ import annotations
 
-import tempfile
-import threading
-from pathlib import Path
-
-import trio
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from runner.model.entry import Condition
 from runner.model.job import JobState
-from runner.store import commits, jobs, open_store
+from runner.store import commits, jobs
 from runner.store.refusals import PreconditionFailed
 from runner.store.view import CompletedPart
+from tests.store.machine import StoreMachine
 from tests.store.world import NO_ATTRIBUTES, Body, list_all, open_session, read_all
 
 keys = st.sampled_from([b"a", b"a/", b"a/b", b"a/c", "é".encode(), b"\x00", "\U0010ffff".encode()])
 sizes = st.sampled_from([0, 1, 2, 200_000])  # small ones lie in packs
 
 
-class JobSessionMachine(RuleBasedStateMachine):
+class JobSessionMachine(StoreMachine):
     """A job against two dicts: what earlier attempts left, and what the present one sees."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._folder = tempfile.TemporaryDirectory()
-        ready = threading.Event()
-        self._thread = threading.Thread(target=trio.run, args=(self._live, ready))
-        self._thread.start()
-        ready.wait()
-
-    async def _live(self, ready: threading.Event) -> None:
-        """Hold a store open in a loop of its own until `teardown`."""
-        self._end = trio.Event()
-        self._token = trio.lowlevel.current_trio_token()
-        async with open_store(Path(self._folder.name)) as self.store:
-            ready.set()
-            await self._end.wait()
-
-    def call(self, function, *args):
-        return trio.from_thread.run(function, *args, trio_token=self._token)
-
-    def teardown(self) -> None:
+    def last_look(self) -> None:
         if hasattr(self, "session"):
             self.call(self.session.aclose)
-        trio.from_thread.run_sync(self._end.set, trio_token=self._token)
-        self._thread.join()
-        self._folder.cleanup()
 
     @initialize()
     def start(self) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-import trio
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import invariant, rule
 
-from runner.store import closing, open_store
+from runner.store import closing
 from runner.store.bursts import BurstSettings, open_bursts
 from runner.store.changes import open_change
 from runner.store.check import check_store
@@ -19,6 +17,7 @@ from runner.store.refusals import NoSuchKey, NoSuchVersion, VersionIsMarker
 from runner.store.staged import BranchKey
 from runner.store.storeview import StoreView
 from runner.store.view import ObjectVersion, Versioning
+from tests.store.machine import StoreMachine
 from tests.store.world import NO_ATTRIBUTES, Body, read_all
 
 keys = st.sampled_from([b"a", b"b/c", b"b/d", b"e"])
@@ -26,40 +25,24 @@ NEVER = BurstSettings(idle_seconds=1e9, max_seconds=1e9)  # bursts end where a r
 bodies = st.sampled_from([b"", b"1", b"22", b"333"])
 
 
-class VersionsMachine(RuleBasedStateMachine):
+class VersionsMachine(StoreMachine):
     """A bucket against S3's own words: of each key its versions, the newest first; None is a delete marker."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.kept: dict[bytes, list[tuple[str, bytes | None]]] = {}
         self.state: Versioning | None = None
-        self._folder = tempfile.TemporaryDirectory()
-        ready = threading.Event()
-        self._thread = threading.Thread(target=trio.run, args=(self._live, ready))
-        self._thread.start()
-        ready.wait()
+        super().__init__()
 
-    async def _live(self, ready: threading.Event) -> None:
-        """Hold a store open in a loop of its own until `teardown`."""
-        self._end = trio.Event()
-        self._token = trio.lowlevel.current_trio_token()
-        async with open_store(Path(self._folder.name)) as self.store, open_bursts(self.store, NEVER) as self.bursts:
+    @asynccontextmanager
+    async def around(self) -> AsyncIterator[None]:
+        async with open_bursts(self.store, NEVER) as self.bursts:
             view = StoreView(self.store, self.bursts, project="default")
             self.bucket = await view.create_bucket("data")
             (self.repo,) = self.store.catalog.db.execute("SELECT id FROM repo").fetchone()
-            ready.set()
-            await self._end.wait()
+            yield
 
-    def call(self, function, *args):
-        return trio.from_thread.run(function, *args, trio_token=self._token)
-
-    def teardown(self) -> None:
-        try:
-            assert self.call(check_store, self.store).problems == []
-        finally:
-            trio.from_thread.run_sync(self._end.set, trio_token=self._token)
-            self._thread.join()
-            self._folder.cleanup()
+    def last_look(self) -> None:
+        assert self.call(check_store, self.store).problems == []
 
     def write(self, key: bytes, version: str, body: bytes | None) -> None:
         older = [each for each in self.kept.get(key, []) if version != "null" or each[0] != "null"]
