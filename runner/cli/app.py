@@ -21,6 +21,7 @@ _HOUSE = "House"
 
 COMMANDS = {
     "run": Lazy("runner.cli.run:run", _RUN, "Run one job of a spec to its end."),
+    "worker": Lazy("runner.cli.worker:worker", _RUN, "Run the jobs of specs as their inputs move."),
     "serve": Lazy("runner.cli.serve:serve", _RUN, "Serve the whole store over S3."),
     "spec": Lazy("runner.cli.spec:spec", _RUN, "Check a spec, show what it means."),
     "schema": Lazy("runner.cli.schema:schema", _RUN, "Print the JSON Schema of a spec or a document."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,16 +76,22 @@ def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest
     if len(loaded) > 1:
         names = ", ".join(one.pipeline.name for one in loaded)
         raise SeveralPipelines(f"{spec} declares {len(loaded)} pipelines: {names}", hint="give a file with one of them")
-    secrets = {}
-    for name, file in _pairs("--secret", said["secrets"], "NAME/KEY=FILE").items():
-        secret, slash, key = name.partition("/")
-        if not slash:
-            raise MalformedOption(f"--secret {name} names no key", hint="write --secret NAME/KEY=FILE")
-        secrets[secret, key] = Path(file)
+    secrets = secrets_of(said["secrets"])
     sources = _pairs("--input", said["inputs"], "NAME=SOURCE")
     output = None if said["output"] is None else _output(settings.store, said["output"], sources)
     show_warnings(loaded)
     return RunRequest(pipeline=_overridden(loaded[0].pipeline, said), sources=sources, secrets=secrets, output=output)
+
+
+def secrets_of(said: Sequence[str]) -> dict[tuple[str, str], Path]:
+    """Return the files that ``--secret`` gives, by name and key; raises `MalformedOption`."""
+    secrets = {}
+    for name, file in _pairs("--secret", tuple(said), "NAME/KEY=FILE").items():
+        secret, slash, key = name.partition("/")
+        if not slash:
+            raise MalformedOption(f"--secret {name} names no key", hint="write --secret NAME/KEY=FILE")
+        secrets[secret, key] = Path(file)
+    return secrets
 
 
 def _output(store: Path, text: str, sources: Mapping[str, str]) -> Path:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,34 +35,14 @@ async def serve(options: Options, /, ready_file: Path | None, **said: Any) -> in
     only read. Writes become one commit when none came for some seconds. Once requests are taken, stdout says where in
     one JSON line.
     """
-    from runner.cli.lines import as_json, as_plain
-    from runner.cli.looks import look_at
+    from runner.cli.daemon import log_to, say_ready
     from runner.cli.world import settings_of
     from runner.supervisor.serve import serve as serve_store
 
     settings = settings_of(options, {name: said[key] for name, key in _SETTINGS.items() if said[key] is not None})
-    stream = sys.stdout if settings.log_stream == "stdout" else sys.stderr
-    is_for_people = look_at(stream).is_terminal or bool(os.environ.get("CI"))
-    is_plain = settings.log_format == "plain" or (settings.log_format == "auto" and is_for_people)
-    form = as_plain if is_plain else as_json
-
-    def log(record: Any) -> None:
-        stream.write(f"{form(record)}\n")
-        stream.flush()
 
     def ready(endpoint: str) -> None:
-        line = json.dumps({"endpoint": endpoint, "pid": os.getpid()}) + "\n"
-        if ready_file is not None:
-            _write_whole(ready_file, line)
-        sys.stdout.write(line)
-        sys.stdout.flush()
+        say_ready({"endpoint": endpoint}, ready_file)
 
-    await serve_store(settings, log, ready)
+    await serve_store(settings, log_to(settings), ready)
     return 0
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Let *file* appear with all of *text* in it, so that whoever waits for it reads no half."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)

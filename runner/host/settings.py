@@ -66,6 +66,13 @@ class ServeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """``[worker]``."""
+
+    reconcile_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class AuthSettings:
     """``[auth]``."""
 
@@ -105,6 +112,7 @@ class Settings:
     storage: StorageSettings
     gateway: GatewaySettings
     serve: ServeSettings
+    worker: WorkerSettings
     auth: AuthSettings
     job: JobSettings
     secrets: SecretsSettings

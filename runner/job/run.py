@@ -163,6 +163,10 @@ class _Run:
         if self._is_finishing and not isinstance(exc, Conflict):
             return
         status, reason = _STATUS_BUG, f"the runner failed: {exc}"
+        if _is_stop(exc) and self._session.is_queued:
+            with contextlib.suppress(RunnerError), trio.move_on_after(_LOG_SECONDS, shield=True):
+                await self._session.give_back()
+            return
         if _is_stop(exc):
             status, reason = STATUS_SIGNAL + _SIGTERM, "the runner was stopped"
         elif isinstance(exc, RunnerError):
@@ -223,6 +227,9 @@ class _Run:
         return _Failure(JobState.KILLED, status, f"the job was {self._halt.reason}")
 
     async def _abandon(self, failure: _Failure) -> JobOutcome:
+        if self._stop.asked.is_set() and self._session.is_queued:
+            await self._session.give_back()
+            return JobOutcome(self._session.job, failure.status, f"{failure.reason}; another worker takes it up")
         await finalize.abandon(self._session, failure.state, failure.reason, failure.status, self._counts())
         event = "job.failed" if failure.state is JobState.FAILURE else "job.killed"
         await self._journal.say(event, failure.reason, level="error")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from runner.model.commit import Branch
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
-from runner.store import commits, documents, refs, repos, staged, versions
+from runner.store import commits, documents, events, refs, repos, staged, triggers, versions
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
@@ -36,11 +36,14 @@ async def create(store: Store, project: str, repo: str, name: str, head: CommitI
             raise BranchExists(f"the branch {repo}@{name} exists already")
         at = None if head is None else commits.require_id(tx.sql, number, head)
         ref = refs.ensure(tx, number, name)
-        if at is not None:
+        if at is not None and head is not None:
             refs.move(tx, ref, at)
+            triggers.notice(tx, ref, head)
         return Branch(project, repo, name, head, from_us(tx.now_us))
 
-    return await store.writer.write(insert)
+    branch = await store.writer.write(insert)
+    events.tell(store.folder)
+    return branch
 
 
 async def list_branches(store: Store, project: str, repo: str) -> Sequence[Branch]:

@@ -10,7 +10,7 @@ import trio
 
 from runner.model.commit import Commit
 from runner.model.entry import Attributes, Entry
-from runner.store import commits, deltas, refs, repos, staged, staging, tree
+from runner.store import commits, deltas, events, refs, repos, staged, staging, tree
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Stored
@@ -84,6 +84,7 @@ class Change:
         commit = await self._store.writer.write(lambda tx: self._publish(tx, content, started_us, description))
         self._is_committed = True
         self._store.merges.notice()
+        events.tell(self._store.folder)
         return commit, True
 
     async def abandon(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from runner.model.commit import Commit
-from runner.store import commits, deltas, refs, staged, staging, uploads
+from runner.store import commits, deltas, events, refs, staged, staging, uploads
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
@@ -34,6 +34,7 @@ async def close(store: Store, branch: BranchKey, owner: str) -> list[Commit]:
         if commit is not None:
             made.append(commit)
             store.merges.notice()
+            events.tell(store.folder)
     return made
 
 

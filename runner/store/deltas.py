@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.model.commit import Commit, CommitOrigin
 from runner.model.ids import new_commit_id
-from runner.store import commits, refs, runs, staging, tree
+from runner.store import commits, refs, runs, staging, tree, triggers
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
@@ -45,4 +45,5 @@ def publish(
     )
     number = commits.insert(tx, draft)
     refs.move(tx, ref, number)
+    triggers.notice(tx, ref, draft.id)
     return commits.inspect_number(tx.sql, number)

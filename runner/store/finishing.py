@@ -17,7 +17,7 @@ from runner.model.errors import Conflict
 from runner.model.ids import CommitId
 from runner.model.job import JobState
 from runner.model.provenance import SCHEMA, Record, canonical
-from runner.store import commits, refs, runs, staging, tree, uploads
+from runner.store import commits, refs, runs, staging, tree, triggers, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction
@@ -113,6 +113,7 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> C
         ),
     )
     refs.move(tx, ref, number)
+    triggers.notice(tx, ref, CommitId(row.uuid))
     text = canonical(dict(record))
     tx.sql.execute(sa.insert(t.provenance).values(commit_id=number, record=text, digest=blake3(text).digest()))
     _end(tx, job, End(JobState.SUCCESS), number)
@@ -166,6 +167,7 @@ def abandon(tx: Transaction, job: int, end: End, layers: tree.ReadSet, content: 
         )
         number = commits.insert(tx, draft)
     _end(tx, job, end, number)
+    triggers.give_up_downstream(tx, job)
 
 
 def completed(draft: Record, commit: CommitId, content: ContentSum) -> Record:
@@ -196,6 +198,7 @@ def _end(tx: Transaction, job: int, end: End, commit: int | None) -> None:
     }
     tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
     tx.sql.execute(sa.delete(t.stack).where(t.stack.c.job == job))
+    tx.sql.execute(sa.delete(t.queue).where(t.queue.c.job == job))
     tx.sql.execute(
         sa.update(t.attempt)
         .where(t.attempt.c.job == job, t.attempt.c.finished_us.is_(None))

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from runner.model.address import check_name
 from runner.model.errors import NotFound
+from runner.model.ids import new_commit_id
 from runner.model.pipeline import Pipeline
 from runner.model.provenance import canonical
-from runner.store import projects, refs, repos
+from runner.store import events, projects, refs, repos, triggers
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
@@ -76,6 +77,32 @@ async def register(store: Store, pipeline: Pipeline) -> int:
         return version
 
     return await store.writer.write(insert)
+
+
+async def watch(store: Store, pipeline: Pipeline) -> int:
+    """Register *pipeline*, and let the branches that it reads make jobs of it.
+
+    One that is new, or changed, has a job at once, of what the branches hold now.
+
+    Returns:
+        Its number, for `runner.store.sessions.take_job`.
+
+    Raises:
+        InvalidName, NoSuchProject.
+    """
+    version = await register(store, pipeline)
+
+    def begin(tx: Transaction) -> int:
+        number = require(tx.sql, pipeline.project, pipeline.name)
+        triggers.watch(tx, number, pipeline)
+        made = sa.select(t.job.c.id).where(t.job.c.pipeline == number, t.job.c.version == version)
+        if tx.sql.execute(made).first() is None:
+            triggers.notice_heads(tx, triggers.Watcher(number, version, pipeline), new_commit_id())
+        return number
+
+    number = await store.writer.write(begin)
+    events.tell(store.folder)
+    return number
 
 
 async def list_pipelines(store: Store, project: str) -> Sequence[Registered]:

@@ -5,8 +5,9 @@ The gateway gets only the narrower `view` of one attempt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Self
 
@@ -18,7 +19,7 @@ from runner.model.ids import CommitId, new_commit_id
 from runner.model.job import Job, JobInput, JobKey, JobState
 from runner.model.pipeline import OUTPUT_BUCKET, Pipeline
 from runner.model.provenance import Record
-from runner.store import commits, finishing, jobs, pipelines, refs, repos, settle, tree
+from runner.store import commits, events, finishing, jobs, newjobs, pipelines, queue, refs, repos, settle, tree
 from runner.store.attempts import AttemptSession, begin_attempt
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.catalog import tables as t
@@ -73,6 +74,7 @@ class JobSession:
     Attributes:
         inputs: Pinned to their commits.
         reads: What was read of them.
+        is_queued: A trigger made the job: until it is sealed it can be given back, for another worker to take.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class JobSession:
         pinned: Mapping[str, int],
         *,
         lock: OwnerLock,
-        readable: bool,
+        readable: bool = True,
+        is_queued: bool = False,
     ) -> None:
+        self.is_queued = is_queued
         self.reads = ReadLog(store, number)
         self._store = store
         self._number = number
@@ -202,7 +206,16 @@ class JobSession:
         Raises:
             JobLost, BranchGone.
         """
-        return await self._store.writer.write(lambda tx: finishing.publish(tx, self._number, record, self._content))
+        commit = await self._store.writer.write(lambda tx: finishing.publish(tx, self._number, record, self._content))
+        events.tell(self._store.folder)
+        return commit
+
+    async def give_back(self) -> None:
+        """Let another worker begin the job anew; what it wrote and read so far is forgotten. Twice: no change."""
+        if self.is_queued:
+            self.is_queued = False
+            await self._store.writer.write(lambda tx: queue.give_back(tx, self._number))
+            events.tell(self._store.folder)
 
     async def abandon(self, state: JobState, reason: str, status: int, counts: DatumCounts | None = None) -> None:
         """End the job without a commit on its branch; what it wrote is kept as a quarantined one. Twice: no change.
@@ -217,6 +230,7 @@ class JobSession:
         values = self._counters(counts)
         await self._store.writer.write(lambda tx: finishing.count(tx, self._number, values))
         await settle.abandon(self._store, self._number, End(state, reason, status))
+        events.tell(self._store.folder)
 
     def _counters(self, counts: DatumCounts | None) -> Mapping[str, int]:
         return {
@@ -226,20 +240,62 @@ class JobSession:
         }
 
     async def aclose(self) -> None:
-        """Let go of the job; one that was not sealed is abandoned. A sealed one is committed by whoever meets it next.
+        """Let go of the job; one that was not sealed is given back or abandoned.
+
+        A sealed one is committed by whoever meets it next.
 
         Cancellation: shielded, at most 10 s; then it is settled as if the runner had died.
         """
         with trio.move_on_after(CLOSE_SECONDS, shield=True):
-            if self.job.state in (JobState.CREATED, JobState.STARTING, JobState.RUNNING):
+            if self.job.state not in (JobState.STARTING, JobState.RUNNING):
+                pass
+            elif self.is_queued:
+                await self.give_back()
+            else:
                 await self.abandon(JobState.KILLED, "the runner ended before the job did", status=KILLED_STATUS)
         self._lock.release()
+        events.tell(self._store.folder)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
         await self.aclose()
+
+
+async def take_job(store: Store, pipelines_: Collection[int]) -> tuple[JobSession, Pipeline] | None:
+    """Take the oldest job of some pipelines that waits for a worker and can start.
+
+    Args:
+        store: Where.
+        pipelines_: Their numbers.
+
+    Returns:
+        The job, to be run and closed, and its pipeline as of the version that it was made of; None: there is none.
+    """
+    for job in queue.ready(store.catalog.db, pipelines_):
+        key = jobs.inspect_number(store.catalog.sql, job).key
+        lock = OwnerLock(store.folder, job_owner(key))
+        if not lock.try_take():
+            continue
+        try:
+            if await store.writer.write(partial(queue.take, job=job)):
+                return await _taken(store, job, lock)
+        except BaseException:
+            lock.release()
+            raise
+        lock.release()
+    return None
+
+
+async def _taken(store: Store, number: int, lock: OwnerLock) -> tuple[JobSession, Pipeline]:
+    from runner.spec.effective import pipeline_of
+
+    job = jobs.inspect_number(store.catalog.sql, number)
+    spec = await pipelines.spec_of(store, job.key.project, job.key.pipeline, job.version)
+    pipeline = pipeline_of(spec)
+    pinned = pinned_commits(store.catalog.sql, job.inputs)
+    return JobSession(store, number, pipeline, pinned, lock=lock, is_queued=True), pipeline
 
 
 async def open_job(
@@ -282,27 +338,14 @@ def _insert(
 ) -> tuple[int, dict[str, int]]:
     """Write the rows of a job; return its number, and the commits of its inputs by name."""
     number = pipelines.require(tx.sql, key.project, key.pipeline)
-    if tx.sql.execute(sa.select(t.job.c.id).where(t.job.c.pipeline == number, t.job.c.uuid == key.id)).first():
+    if newjobs.find(tx, number, key.id) is not None:
         raise JobLost(f"the job {key} is there already")
-    repo = repos.require(tx.sql, key.project, key.pipeline)
-    refs.ensure(tx, repo, pipeline.output_branch)
-    values = {
-        "pipeline": number,
-        "uuid": key.id,
-        "version": version,
-        "state": JOB_STATE.code(JobState.STARTING),
-        "output_repo": repo,
-        "output_branch": pipeline.output_branch,
-        "reason": "",
-        "restarts": 0,
-        "created_us": tx.now_us,
-        **dict.fromkeys((*asdict(DatumCounts()), "read_bytes", "written_bytes"), 0),
+    job = newjobs.insert(tx, newjobs.Key(number, version, key.id), pipeline, inputs, state=JobState.STARTING)
+    return job, pinned_commits(tx.sql, inputs)
+
+
+def pinned_commits(sql: sa.Connection, inputs: Sequence[JobInput]) -> dict[str, int]:
+    """Return the commits that inputs are pinned to, by name of the input; raises `NoSuchCommit`."""
+    return {
+        each.name: commits.require_id(sql, repos.require(sql, each.project, each.repo), each.commit) for each in inputs
     }
-    job: int = tx.sql.execute(sa.insert(t.job).values(values).returning(t.job.c.id)).scalar_one()
-    pinned = {}
-    for n, each in enumerate(inputs):
-        row = asdict(each)
-        row["uuid"] = row.pop("commit")
-        tx.sql.execute(sa.insert(t.job_input).values(job=job, n=n, **row))
-        pinned[each.name] = commits.require_id(tx.sql, repos.require(tx.sql, each.project, each.repo), each.commit)
-    return job, pinned

@@ -1,8 +1,8 @@
 """Settling what dead processes left behind, by the state in which it stands.
 
-A job that was sealed is committed, with the record that was journalled then; an earlier one is abandoned. A burst
-becomes a commit. What a living process owns is left alone: its lock says so. Each step may be repeated, also by
-several processes at once.
+A job that was sealed is committed, with the record that was journalled then; an earlier one is given back to the
+workers when a trigger made it, and else abandoned. A burst becomes a commit. What a living process owns is left alone:
+its lock says so. Each step may be repeated, also by several processes at once.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import partial
 import sqlalchemy as sa
 
 from runner.model.job import JobKey, JobState
-from runner.store import closing, finishing, jobs, staging
+from runner.store import closing, events, finishing, jobs, queue, staging
 from runner.store.catalog import tables as t
-from runner.store.catalog.codes import JOB_TERMINAL_FROM, LayerState
+from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.finishing import BranchGone, End
 from runner.store.locks import OwnerLock, job_owner
@@ -32,7 +32,8 @@ async def settle(store: Store) -> None:
 
     Cancellation: what is not settled is met again.
     """
-    unfinished = sa.select(t.job.c.id).where(t.job.c.state < JOB_TERMINAL_FROM).order_by(t.job.c.id)
+    waits = (t.job.c.state == JOB_STATE.code(JobState.CREATED)) & t.job.c.id.in_(sa.select(t.queue.c.job))
+    unfinished = sa.select(t.job.c.id).where(t.job.c.state < JOB_TERMINAL_FROM, ~waits).order_by(t.job.c.id)
     for job in store.catalog.sql.execute(unfinished).scalars().all():
         key = jobs.inspect_number(store.catalog.sql, job).key
         lock = OwnerLock(store.folder, job_owner(key))
@@ -58,8 +59,11 @@ async def settle_job(store: Store, key: JobKey) -> None:
             await store.writer.write(lambda tx: finishing.publish(tx, job, record, content))
         except BranchGone as exc:
             await abandon(store, job, End(JobState.FAILURE, exc.message, LOST_STATUS))
+    elif queue.holds(sql, job):
+        await store.writer.write(lambda tx: queue.give_back(tx, job))
     else:
         await abandon(store, job, End(JobState.KILLED, "the runner died", DIED_STATUS))
+    events.tell(store.folder)
 
 
 async def abandon(store: Store, job: int, end: End) -> None:

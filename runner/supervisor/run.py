@@ -140,9 +140,9 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         open_scratch(store.folder / "scratch") as scratch,
         beside(partial(watch_signals, stop)),
     ):
-        ready = prepare(request.pipeline, await _host(settings, request, scratch))
+        ready = prepare(request.pipeline, await host_of(settings, scratch, request.secrets))
         with trio.CancelScope() as scope:
-            async with beside(partial(_cancel_when_asked, stop, scope)):
+            async with beside(partial(cancel_when_asked, stop, scope)):
                 pinned = await inputs.pin(store, request.pipeline, request.sources, imported=_say_imported)
         if scope.cancelled_caught:
             raise Stopped(stop)
@@ -157,8 +157,8 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         yield RunResult(store, outcome, requests, exported)
 
 
-async def _host(settings: Settings, request: RunRequest, scratch: Path) -> JobHost:
-    """Return what this machine and its settings give to the job."""
+async def host_of(settings: Settings, scratch: Path, secrets: Mapping[tuple[str, str], Path]) -> JobHost:
+    """Return what this machine and its settings give to jobs; *secrets* are files by name and key."""
     return JobHost(
         inherited=os.environ,
         scratch=scratch,
@@ -168,7 +168,7 @@ async def _host(settings: Settings, request: RunRequest, scratch: Path) -> JobHo
         region=settings.gateway.region,
         new_token=new_token if settings.auth.enabled else None,
         secrets_folder=settings.secrets.folder,
-        given_secrets=request.secrets,
+        given_secrets=secrets,
     )
 
 
@@ -185,7 +185,7 @@ async def _export(store: Store, commit: Commit, folder: Path, stop: Stop) -> Non
     hint = ""
     try:
         with trio.CancelScope() as scope:
-            async with beside(partial(_cancel_when_asked, stop, scope)):
+            async with beside(partial(cancel_when_asked, stop, scope)):
                 await files.export_folder(store, commit, folder)
         if not scope.cancelled_caught:
             return
@@ -199,9 +199,10 @@ async def _export(store: Store, commit: Commit, folder: Path, stop: Stop) -> Non
     )
 
 
-async def _cancel_when_asked(
+async def cancel_when_asked(
     stop: Stop, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
+    """Cancel *scope* as soon as somebody asks for the end."""
     task_status.started()
     await stop.asked.wait()
     scope.cancel()

@@ -355,6 +355,21 @@ Index("job_uuid", job.c.uuid)
 _unfinished = job.c.state < JOB_TERMINAL_FROM
 Index("job_unfinished", job.c.state, sqlite_where=_unfinished, postgresql_where=_unfinished)
 
+trigger = Table(  # whose jobs a move of a branch makes, also of one that is not there yet
+    "trigger",
+    metadata,
+    _some("project", TEXT),
+    _some("repo", TEXT),
+    _some("branch", TEXT),
+    _some("pipeline", INTEGER),
+    PrimaryKeyConstraint("project", "repo", "branch", "pipeline"),
+    **_CLUSTERED,
+)
+
+queue = Table(  # jobs that a trigger made, until they end: they wait for a worker, or are with one
+    "queue", metadata, Column("job", INTEGER, primary_key=True, autoincrement=False), **_CLUSTERED
+)
+
 job_input = Table(
     "job_input",
     metadata,

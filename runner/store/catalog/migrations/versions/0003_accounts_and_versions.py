@@ -1,4 +1,4 @@
-"""Accounts; what buckets have beside their objects; S3's versions of keys."""
+"""Accounts; what buckets have beside their objects; S3's versions of keys; triggers and the queue of their jobs."""
 
 from alembic import op
 
@@ -61,6 +61,21 @@ _STATEMENTS = (
  WITHOUT ROWID,
  STRICT""",
     "CREATE INDEX access_repo ON access (repo)",
+    """CREATE TABLE "trigger" (
+    project TEXT NOT NULL,
+    repo TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    pipeline INTEGER NOT NULL,
+    PRIMARY KEY (project, repo, branch, pipeline)
+)
+ WITHOUT ROWID,
+ STRICT""",
+    """CREATE TABLE queue (
+    job INTEGER NOT NULL,
+    PRIMARY KEY (job)
+)
+ WITHOUT ROWID,
+ STRICT""",
 )
 
 

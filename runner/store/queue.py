@@ -1,0 +1,71 @@
+"""Jobs that triggers made: taken by one worker at a time, and given back when it cannot end them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from runner.model.commit import CommitState
+from runner.model.job import JobState
+from runner.store import staging, uploads
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE, LayerState
+from runner.store.catalog.engine import Transaction
+
+_CREATED, _STARTING, _FINISHING = (
+    JOB_STATE.code(state) for state in (JobState.CREATED, JobState.STARTING, JobState.FINISHING)
+)
+
+# Every input is a commit that is there, nobody runs a job of the same branch, and no older one waits.
+_READY = f"""
+    SELECT j.id FROM queue q JOIN job j ON j.id = q.job
+    WHERE j.state = {_CREATED} AND j.pipeline IN (SELECT value FROM json_each(?))
+    AND NOT EXISTS (
+        SELECT 1 FROM job_input i
+        LEFT JOIN repo r ON r.project = i.project AND r.name = i.repo
+        LEFT JOIN commits c ON c.repo = r.id AND c.uuid = i.uuid AND c.state = {COMMIT_STATE.code(CommitState.FINISHED)}
+        WHERE i.job = j.id AND c.id IS NULL
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM job o WHERE o.output_repo = j.output_repo AND o.output_branch = j.output_branch
+        AND (o.state BETWEEN {_STARTING} AND {_FINISHING} OR (o.state = {_CREATED} AND o.id < j.id))
+    )
+    ORDER BY j.id
+"""  # noqa: S608  # constants
+
+
+def ready(db: sqlite3.Connection, pipelines: Collection[int]) -> list[int]:
+    """Return the jobs of these pipelines that could start now, the oldest first."""
+    return [job for (job,) in db.execute(_READY, (json.dumps(sorted(pipelines)),))]
+
+
+def take(tx: Transaction, job: int) -> bool:
+    """Go from CREATED to STARTING; False: somebody else did, or it cannot start any more."""
+    pipeline = tx.sql.execute(sa.select(t.job.c.pipeline).where(t.job.c.id == job)).scalar_one()
+    if job not in ready(tx.db, [pipeline]):
+        return False
+    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(state=_STARTING))
+    return True
+
+
+def holds(sql: sa.Connection, job: int) -> bool:
+    """Tell whether a trigger made a job that has not ended."""
+    return sql.execute(sa.select(t.queue.c.job).where(t.queue.c.job == job)).first() is not None
+
+
+def give_back(tx: Transaction, job: int) -> None:
+    """Let a job that is not sealed wait as if it had never begun; one that is sealed, or ended, stays as it is."""
+    same = (t.job.c.id == job, t.job.c.state < _FINISHING)
+    values = {"state": _CREATED, "started_us": None, "restarts": t.job.c.restarts + 1}
+    if tx.sql.execute(sa.update(t.job).where(*same).values(values)).rowcount == 0:
+        return
+    layers = sa.select(t.attempt.c.layer).where(t.attempt.c.job == job)
+    stacked = sa.select(t.stack.c.layer).where(t.stack.c.job == job)
+    for layer in tx.sql.execute(layers.union(stacked)).scalars().all():
+        staging.set_state(tx, layer, LayerState.DROPPING)
+        uploads.drop_all(tx, uploads.place_of_layer(layer))
+    for table in (t.attempt, t.stack, t.observed):
+        tx.sql.execute(sa.delete(table).where(table.c.job == job))
