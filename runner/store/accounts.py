@@ -23,6 +23,7 @@ from runner.model.errors import Conflict, Invalid, NotFound
 from runner.store import repos
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
+from runner.store.refusals import AccessDenied
 from runner.store.rights import Rights
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -105,7 +106,7 @@ async def issue(
     Args:
         store: Where.
         name: Of the account.
-        seconds: For so long; None: until the account is revoked.
+        seconds: For so long, more than none; None: until the account is revoked.
         reads: Project and name of the repos that it may read, and nothing else; None: all that the account may do.
 
     Returns:
@@ -113,7 +114,10 @@ async def issue(
 
     Raises:
         NoSuchAccount, NoSuchRepo.
+        TokenInvalid: It would never be good.
     """
+    if seconds is not None and seconds <= 0:
+        raise TokenInvalid("the token would never be good", hint="give it more time than none")
     token = new_token()
 
     def insert(tx: Transaction) -> None:
@@ -139,7 +143,8 @@ async def list_accounts(store: Store) -> Sequence[Account]:
         .order_by(t.repo.c.project, t.repo.c.name)
     )
     for row in rows:
-        each = Access(row.project or "", row.name or EVERY_REPO, AccessLevel(row.level))
+        repo = EVERY_REPO if row.repo == _ALL else row.name
+        each = Access(row.project or "", repo, AccessLevel(row.level))
         access.setdefault(row.account, []).append(each)
     return [
         Account(row.name, from_us(row.created_us), tokens.get(row.id, 0), tuple(access.get(row.id, ())))
@@ -159,6 +164,13 @@ async def revoke(store: Store, name: str) -> None:
     await store.writer.write(run)
 
 
+def own(tx: Transaction, account: int, repo: int) -> None:
+    """Let a repo that is new belong to an account; raises `AccessDenied` when that was revoked meanwhile."""
+    if tx.db.execute("SELECT 1 FROM account WHERE id = ?", (account,)).fetchone() is None:
+        raise AccessDenied("the account was revoked")
+    grant(tx, account, repo, AccessLevel.OWNER)
+
+
 def grant(tx: Transaction, account: int, repo: int, level: AccessLevel) -> None:
     """Let an account do something with a repo."""
     tx.db.execute("INSERT OR REPLACE INTO access (account, repo, level) VALUES (?, ?, ?)", (account, repo, level))
@@ -169,6 +181,7 @@ def _keep(
 ) -> None:
     if tx.db.execute("SELECT 1 FROM token WHERE digest = ?", (_digest(token),)).fetchone() is not None:
         raise TokenInvalid("this token is an account's already", hint="leave it out, and one is drawn")
+    tx.db.execute("DELETE FROM token WHERE expires_us <= ?", (tx.now_us,))
     expires_us = None if seconds is None else tx.now_us + int(seconds * 1_000_000)
     values = {
         "digest": _digest(token),

@@ -31,6 +31,7 @@ def test_what_cannot_be_is_said_in_one_sentence(runner):
         (("create", "a b"), "a b"),
         (("token", "bob"), "there is no account bob"),
         (("token", "bob", "--ttl", "soon"), "is no duration"),
+        (("token", "bob", "--ttl", "0s"), "would never be good"),
         (("revoke", "bob"), "there is no account bob"),
     ):
         answer = runner("account", *words)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,3 +148,37 @@ async def test_commits_are_seen_by_who_may_read_their_repo(world: World) -> None
     assert (await ada("GET", f"/{name}/k")).body == b"x"
     assert (await bob("GET", f"/{name}/k")).code == "AccessDenied"
     assert (await ada("GET", f"/{name}?acl")).texts("Owner/ID") == ["ada"]
+
+
+class Held:
+    """Lets something else happen before the next transaction of a store."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, before: Callable[[], Awaitable[object]]) -> None:
+        write = store.writer.write
+
+        async def after(function: Any, **options: Any) -> Any:
+            monkeypatch.undo()
+            await before()
+            return await write(function, **options)
+
+        monkeypatch.setattr(type(store.writer), "write", lambda _self, function, **options: after(function, **options))
+
+
+async def test_a_bucket_that_became_anothers_meanwhile_is_not_deleted(world: World, monkeypatch) -> None:
+    ada, bob = await world.account("ada"), await world.account("bob")
+    await ada("PUT", "/data")
+
+    async def change_hands() -> None:
+        assert (await ada("DELETE", "/data")).status == 204
+        assert (await bob("PUT", "/data")).status == 200
+
+    Held(world.store, monkeypatch, change_hands)
+    assert (await ada("DELETE", "/data")).code == "AccessDenied"
+    assert (await bob("GET", "/?")).texts("Buckets/Bucket/Name") == ["data"]
+
+
+async def test_an_account_that_was_revoked_meanwhile_makes_nothing(world: World, monkeypatch) -> None:
+    ada = await world.account("ada")
+    Held(world.store, monkeypatch, lambda: accounts.revoke(world.store, "ada"))
+    assert (await ada("PUT", "/data")).code == "AccessDenied"
+    assert world.store.catalog.db.execute("SELECT count(*) FROM repo").fetchone() == (0,)

@@ -51,10 +51,15 @@ async def test_rights_are_of_repos_that_are_there(store):
 
 async def test_a_token_dies_with_its_time(store):
     await accounts.create(store, "ada")
-    dead, alive = [await accounts.issue(store, "ada", seconds=seconds) for seconds in (-1, 3600)]
-    assert accounts.find_rights(store.catalog.db, dead) is None
+    for never in (0, -1):
+        with pytest.raises(TokenInvalid):
+            await accounts.issue(store, "ada", seconds=never)
+    dying = await accounts.issue(store, "ada", seconds=1e-6)
+    assert accounts.find_rights(store.catalog.db, dying) is None
+    assert [each.tokens for each in await accounts.list_accounts(store)] == [1]
+    alive = await accounts.issue(store, "ada", seconds=3600)
     assert accounts.find_rights(store.catalog.db, alive).name == "ada"
-    assert [each.tokens for each in await accounts.list_accounts(store)] == [2]
+    assert store.catalog.db.execute("SELECT count(*) FROM token").fetchone() == (2,)
 
 
 async def test_a_revoked_account_opens_nothing_and_its_repos_stay(store):

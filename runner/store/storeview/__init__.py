@@ -166,7 +166,7 @@ class StoreView:
                     raise AccessDenied("Access Denied")
                 repo = repos.ensure(tx, wanted.project, wanted.repo)
                 if self._rights is not None:
-                    accounts.grant(tx, self._rights.account, repo, AccessLevel.OWNER)
+                    accounts.own(tx, self._rights.account, repo)
             elif self._level(tx.db, repo) < AccessLevel.WRITE:
                 raise AccessDenied("Access Denied")
             refs.ensure(tx, repo, wanted.branch)
@@ -175,17 +175,18 @@ class StoreView:
 
     async def delete_bucket(self, name: str) -> None:
         """As `runner.store.view.View.delete_bucket`."""
-        bucket = await self.get_bucket(name)
-        if isinstance(bucket, BranchBucket):
-            self._require(bucket.repo, AccessLevel.ADMIN)
-        if not bucket.is_writable:
-            raise AccessDenied("Neither a commit nor the output branch of a pipeline can be removed.")
+        if isinstance(await self.get_bucket(name), CommitBucket):
+            raise AccessDenied("A commit cannot be removed.")
         parsed = parse(name, self._project)
 
         def remove(tx: Transaction) -> None:
             found = None if parsed is None else _find(tx.db, parsed)
             if found is None:
                 raise NoSuchBucket("there is no such bucket")
+            if self._level(tx.db, found.number) < AccessLevel.ADMIN:  # it may be another's by now
+                raise AccessDenied("Access Denied")
+            if found.pipeline:
+                raise AccessDenied("The output branch of a pipeline cannot be removed.")
             if _holds_something(tx.db, staged.read_set(tx.db, found.key)) or versions.has_some(tx.db, found.key):
                 raise BucketNotEmpty("The bucket that you tried to delete is not empty.")
             branches.remove(tx, refs.require(tx.sql, *found.key))

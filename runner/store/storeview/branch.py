@@ -62,11 +62,6 @@ class BranchBucket(WritableBucket):
         self._level = level
 
     @property
-    def repo(self) -> int:
-        """Number of its repo."""
-        return self._branch.repo
-
-    @property
     def is_writable(self) -> bool:
         """Whether its holder may write to it, and it is no pipeline's output branch."""
         return self._level >= AccessLevel.WRITE and not self._pipeline
