@@ -1,4 +1,4 @@
-"""Thousands of writes to `runner serve`: one copy is one commit, and a kill takes nothing that was acknowledged."""
+"""Thousands of writes to `runner serve`: a copy is one commit and one job, a kill takes nothing acknowledged."""
 
 import random
 import shutil
@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.supervisor.server import Server
+from tests.supervisor.worker import Worker, spec
 from tests.system.processes import wait_until
 from tests.system.served import Desk
 
@@ -39,10 +40,16 @@ def _fill(folder: Path) -> int:
     return total + HUGE_BYTES
 
 
-def test_a_copy_of_many_files_and_a_huge_one_is_one_commit(runner, installed, tmp_path, figures) -> None:
+LIST = """
+import os, urllib.request
+print(urllib.request.urlopen(os.environ["S3_ENDPOINT"] + "/data?max-keys=3").read().count(b"<Key>"), "of many")
+"""
+
+
+def test_a_copy_of_many_files_and_a_huge_one_is_one_commit_and_one_job(runner, installed, tmp_path, figures) -> None:
     given = tmp_path / "given"
     total = _fill(given)
-    with Server(tmp_path / "store") as server:
+    with Worker(tmp_path / "store", spec(tmp_path, "lister", "data", LIST)), Server(tmp_path / "store") as server:
         s3 = server.client()
         s3.create_bucket(Bucket="data")
         s3.close()
@@ -50,12 +57,14 @@ def test_a_copy_of_many_files_and_a_huge_one_is_one_commit(runner, installed, tm
         began = time.monotonic()
         desk("aws", "s3", "cp", "--recursive", "--only-show-errors", given, "s3://data")
         figures(f"aws s3 cp of {FILES} files and 2 GiB: {time.monotonic() - began:.0f} s")
-        wait_until(lambda: runner.ask("commit", "list", "data@master") != [])
+        wait_until(lambda: [job["state"] for job in runner.ask("job", "list")] == ["JOB_SUCCESS"])
         assert server.stop() == 0
 
     (listed,) = runner.ask("commit", "list", "data@master")
     commit = runner.ask("commit", "inspect", f"data@{listed['commit']['id']}")
     assert (commit["objects"], commit["details"]["sizeBytes"]) == (FILES + 1, total)
+    (job,) = runner.ask("job", "list")
+    assert job["job"]["id"] == commit["commit"]["id"]
     runner("store", "check")
     shutil.rmtree(tmp_path / "store")  # pytest would keep these 2 GiB for its next runs
 
