@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.model.address import check_name
-from runner.model.errors import NotFound
+from runner.model.address import DEFAULT_BRANCH, check_name
+from runner.model.errors import Invalid, NotFound
 from runner.model.ids import new_commit_id
 from runner.model.pipeline import Pipeline
 from runner.model.provenance import canonical
@@ -20,6 +20,10 @@ from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
 from runner.store.times import from_us
+
+
+class PipelineWatched(Invalid):
+    """Workers run the pipeline by another spec, and commit to the same branch."""
 
 
 class NoSuchPipeline(NotFound):
@@ -79,6 +83,29 @@ async def register(store: Store, pipeline: Pipeline) -> int:
     return await store.writer.write(insert)
 
 
+async def register_run(store: Store, pipeline: Pipeline) -> int:
+    """Register *pipeline* for one run, as `register` does; what workers run by its name stays as it is.
+
+    Raises:
+        PipelineWatched: Its output would stand among that of another spec.
+    """
+    sql = store.catalog.sql
+    number = _find(sql, pipeline.project, pipeline.name)
+    watched = None if number is None else triggers.watched_version(sql, number)
+    if number is not None and watched is not None:
+        columns = t.pipeline_version.c
+        row = sql.execute(
+            sa.select(columns.digest, columns.spec).where(columns.pipeline == number, columns.version == watched)
+        ).one()
+        branch = json.loads(row.spec).get("outputBranch", DEFAULT_BRANCH)
+        if row.digest != pipeline.digest and branch == pipeline.output_branch:
+            raise PipelineWatched(
+                f"workers run the pipeline {pipeline.name} by another spec, on its branch {branch}",
+                hint="run this one with --branch NAME, or start the worker with it",
+            )
+    return await register(store, pipeline)
+
+
 async def watch(store: Store, pipeline: Pipeline) -> int:
     """Register *pipeline*, and let the branches that it reads make jobs of it.
 
@@ -94,10 +121,11 @@ async def watch(store: Store, pipeline: Pipeline) -> int:
 
     def begin(tx: Transaction) -> int:
         number = require(tx.sql, pipeline.project, pipeline.name)
-        triggers.watch(tx, number, pipeline)
+        watcher = triggers.Watcher(number, version, pipeline)
+        triggers.watch(tx, watcher)
         made = sa.select(t.job.c.id).where(t.job.c.pipeline == number, t.job.c.version == version)
         if tx.sql.execute(made).first() is None:
-            triggers.notice_heads(tx, triggers.Watcher(number, version, pipeline), new_commit_id())
+            triggers.notice_heads(tx, watcher, new_commit_id())
         return number
 
     number = await store.writer.write(begin)

@@ -23,8 +23,8 @@ from runner.store.catalog.engine import Transaction
 
 UNRUNNABLE_STATUS = 3
 
-_WATCHERS = "SELECT pipeline FROM trigger WHERE project = ? AND repo = ? AND branch = ? ORDER BY pipeline"
-_NEWEST = "SELECT version, spec FROM pipeline_version WHERE pipeline = ? ORDER BY version DESC LIMIT 1"
+_WATCHERS = "SELECT pipeline, version FROM trigger WHERE project = ? AND repo = ? AND branch = ? ORDER BY pipeline"
+_SPEC = "SELECT spec FROM pipeline_version WHERE pipeline = ? AND version = ?"
 _HEAD = """
     SELECT c.uuid FROM branch b JOIN repo r ON r.id = b.repo JOIN commits c ON c.id = b.head
     WHERE r.project = ? AND r.name = ? AND b.name = ?
@@ -56,11 +56,18 @@ class Watcher(NamedTuple):
         return Place(self.pipeline.project, self.pipeline.name, self.pipeline.output_branch)
 
 
-def watch(tx: Transaction, number: int, pipeline: Pipeline) -> None:
+def watch(tx: Transaction, watcher: Watcher) -> None:
     """Let the branches that a pipeline reads make jobs of it, and no others."""
+    number, version, pipeline = watcher
     tx.sql.execute(sa.delete(t.trigger).where(t.trigger.c.pipeline == number))
     for place in {_place_of(leaf) for leaf in _inputs(pipeline)}:
-        tx.sql.execute(sa.insert(t.trigger).values(pipeline=number, **place._asdict()))
+        tx.sql.execute(sa.insert(t.trigger).values(pipeline=number, version=version, **place._asdict()))
+
+
+def watched_version(sql: sa.Connection, pipeline: int) -> int | None:
+    """Return the version of a pipeline whose jobs are made by triggers; None: no branch makes any."""
+    found: int | None = sql.execute(sa.select(t.trigger.c.version).where(t.trigger.c.pipeline == pipeline)).scalar()
+    return found
 
 
 def notice(tx: Transaction, ref: refs.Ref, commit: CommitId) -> int:
@@ -131,17 +138,17 @@ def _reach(tx: Transaction, moved: Place, unable: set[int]) -> list[Watcher]:
     reached: dict[int, Watcher] = {}
     places = [moved]
     for place in places:
-        for (number,) in tx.db.execute(_WATCHERS, place).fetchall():
+        for number, version in tx.db.execute(_WATCHERS, place).fetchall():
             if number not in reached and number not in unable:
-                reached[number] = _watcher(tx, number)
+                reached[number] = _watcher(tx, number, version)
                 places.append(reached[number].output)
     return list(reached.values())
 
 
-def _watcher(tx: Transaction, number: int) -> Watcher:
+def _watcher(tx: Transaction, number: int, version: int) -> Watcher:
     from runner.spec.effective import pipeline_of
 
-    version, spec = tx.db.execute(_NEWEST, (number,)).fetchone()
+    (spec,) = tx.db.execute(_SPEC, (number, version)).fetchone()
     return Watcher(number, version, pipeline_of(json.loads(spec)))
 
 

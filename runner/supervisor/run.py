@@ -146,7 +146,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
                 pinned = await inputs.pin(store, request.pipeline, request.sources, imported=_say_imported)
         if scope.cancelled_caught:
             raise Stopped(stop)
-        version = await pipelines.register(store, request.pipeline)
+        version = await pipelines.register_run(store, request.pipeline)
         async with await open_job(store, request.pipeline, version=version, inputs=pinned) as session:
             await observer.opened(store, session.job, session.traffic, tries=request.pipeline.datum_tries)
             outcome = await run_job(session, ready, serve, log, JobLog(store, session.key), stop=stop)

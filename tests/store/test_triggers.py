@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 
@@ -11,6 +13,7 @@ from runner.model.provenance import SCHEMA
 from runner.spec.effective import pipeline_of
 from runner.store import Store, branches, commits, events, jobs, open_store, pipelines, settle
 from runner.store.check import check_store
+from runner.store.pipelines import PipelineWatched
 from runner.store.sessions import JobSession, take_job
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects
 
@@ -104,6 +107,19 @@ async def test_a_new_pipeline_has_a_job_of_what_is_there_and_again_when_it_chang
     changed = pipeline_of({**changed.spec, "description": "another"})
     await watch(store, changed)
     assert await states(store) == {"a": [JobState.CREATED] * 2}
+
+
+async def test_a_run_of_another_spec_goes_to_another_branch_and_changes_nothing_for_workers(store):
+    watched = pipeline("a", "data")
+    await watch(store, watched)
+    other = pipeline_of({**watched.spec, "description": "another"})
+    with pytest.raises(PipelineWatched):
+        await pipelines.register_run(store, other)
+    assert await pipelines.register_run(store, watched) == 1
+    assert await pipelines.register_run(store, replace(other, output_branch="trial")) == 2
+    await commit_objects(store, {b"x": b"1"})
+    (job,) = await jobs.list_jobs(store, "default", "a")
+    assert job.version == 1
 
 
 async def test_what_failed_leaves_those_behind_it_unrunnable(store):

@@ -362,6 +362,7 @@ trigger = Table(  # whose jobs a move of a branch makes, also of one that is not
     _some("repo", TEXT),
     _some("branch", TEXT),
     _some("pipeline", INTEGER),
+    _some("version", INTEGER),  # of the spec that the jobs have, whatever was run since
     PrimaryKeyConstraint("project", "repo", "branch", "pipeline"),
     **_CLUSTERED,
 )

@@ -66,6 +66,7 @@ _STATEMENTS = (
     repo TEXT NOT NULL,
     branch TEXT NOT NULL,
     pipeline INTEGER NOT NULL,
+    version INTEGER NOT NULL,
     PRIMARY KEY (project, repo, branch, pipeline)
 )
  WITHOUT ROWID,
