@@ -112,7 +112,7 @@ async def watch(store: Store, pipeline: Pipeline) -> int:
     One that is new, or changed, has a job at once, of what the branches hold now.
 
     Returns:
-        Its number, for `runner.store.sessions.take_job`.
+        Its number, for `runner.store.begin.take_job`.
 
     Raises:
         InvalidName, NoSuchProject.

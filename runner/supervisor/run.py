@@ -29,9 +29,9 @@ from runner.model.job import Job
 from runner.model.pipeline import Pipeline
 from runner.store import Store, files, pipelines
 from runner.store.accounts import new_token
+from runner.store.begin import open_job
 from runner.store.joblog import JobLog
 from runner.store.reads import Traffic
-from runner.store.sessions import open_job
 from runner.supervisor import inputs
 from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.scratch import open_scratch

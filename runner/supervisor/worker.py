@@ -22,8 +22,9 @@ from runner.model.errors import RunnerError
 from runner.model.job import JobState
 from runner.model.pipeline import Pipeline
 from runner.store import Store, events, pipelines, queue, settle
+from runner.store.begin import take_job
 from runner.store.joblog import JobLog
-from runner.store.sessions import JobSession, take_job
+from runner.store.sessions import JobSession
 from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.run import cancel_when_asked, host_of
 from runner.supervisor.scratch import open_scratch

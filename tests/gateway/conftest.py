@@ -14,7 +14,7 @@ from runner.model.entry import Attributes
 from runner.model.ids import CommitId
 from runner.model.job import JobInput
 from runner.model.pipeline import PfsInput, Pipeline, Transform
-from runner.store import changes, opening, pipelines, sessions
+from runner.store import begin, changes, opening, pipelines
 from runner.store.attempts import AttemptSession
 from runner.store.view import View
 from tests.gateway.bucket import Bucket, open_bucket
@@ -67,7 +67,7 @@ class Worlds:
         pinned = JobInput("in", "default", "in", "master", self.commit)
         async with (
             opening.open_store(folder) as store,
-            await sessions.open_job(store, PIPELINE, version=1, inputs=[pinned]) as session,
+            await begin.open_job(store, PIPELINE, version=1, inputs=[pinned]) as session,
         ):
             await session.start()
             yield await session.open_attempt("0" * 64, 1)

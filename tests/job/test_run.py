@@ -20,9 +20,9 @@ from runner.model.errors import Unavailable
 from runner.model.job import JobInput, JobState
 from runner.model.pipeline import Pipeline, Secret
 from runner.store import branches, commits, jobs, open_store, pipelines
+from runner.store.begin import open_job
 from runner.store.files import import_folder
 from runner.store.joblog import JobLog, read
-from runner.store.sessions import open_job
 
 ENDPOINT = "http://127.0.0.1:9"
 

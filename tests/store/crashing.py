@@ -10,7 +10,7 @@ import trio
 
 from runner.model.address import parse
 from runner.model.job import JobInput
-from runner.store import commits, open_store, pipelines, sessions
+from runner.store import begin, commits, open_store, pipelines
 from tests.store.world import DATUM, NO_ATTRIBUTES, PIPELINE, Body
 
 WRITERS = 4
@@ -27,7 +27,7 @@ def say(*words: object) -> None:
 
 
 async def run_job(store, version: int, inputs, objects: int) -> None:
-    session = await sessions.open_job(store, PIPELINE, version=version, inputs=inputs)
+    session = await begin.open_job(store, PIPELINE, version=version, inputs=inputs)
     async with session:
         say("job", session.key.id)
         await session.start()

@@ -8,7 +8,7 @@ from runner.model.commit import CommitOrigin, CommitState
 from runner.model.ids import new_commit_id
 from runner.model.job import JobInput, JobState, ProcessExit, ResourceUsage
 from runner.model.provenance import ReadKind
-from runner.store import branches, commits, jobs, pipelines, sessions
+from runner.store import begin, branches, commits, jobs, pipelines
 from runner.store.finishing import BranchGone, JobLost
 from runner.store.jobs import NoSuchJob
 from runner.store.sessions import DatumCounts
@@ -137,7 +137,7 @@ async def test_one_id_may_stand_in_many_repos(store):
     commit = await commit_objects(store, {b"a": b"1"})
     version = await pipelines.register(store, PIPELINE)
     inputs = [JobInput("data", "default", "data", "master", commit.id)]
-    async with await sessions.open_job(store, PIPELINE, version=version, inputs=inputs, job_id=commit.id) as session:
+    async with await begin.open_job(store, PIPELINE, version=version, inputs=inputs, job_id=commit.id) as session:
         await session.start()
         assert (await publish(session, {b"k": b"1"})).id == commit.id
     assert (await commits.resolve(store, parse(f"data@{commit.id}"))).repo == "data"

@@ -12,9 +12,10 @@ from runner.model.pipeline import Pipeline
 from runner.model.provenance import SCHEMA
 from runner.spec.effective import pipeline_of
 from runner.store import Store, branches, commits, events, jobs, open_store, pipelines, settle
+from runner.store.begin import take_job
 from runner.store.check import check_store
 from runner.store.pipelines import PipelineWatched
-from runner.store.sessions import JobSession, take_job
+from runner.store.sessions import JobSession
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects
 
 

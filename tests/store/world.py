@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from runner.model.entry import Attributes, Checksum
 from runner.model.job import JobInput
 from runner.model.pipeline import PfsInput, Pipeline, Transform
-from runner.store import Store, pipelines, sessions
+from runner.store import Store, begin, pipelines
 from runner.store.changes import open_change
 from runner.store.sessions import JobSession
 
@@ -56,7 +56,7 @@ async def open_session(store: Store, objects: Mapping[bytes, bytes] | None = Non
     commit = await commit_objects(store, objects or {})
     version = await pipelines.register(store, PIPELINE)
     inputs = [JobInput("data", "default", "data", "master", commit.id)]
-    session = await sessions.open_job(store, PIPELINE, version=version, inputs=inputs, **options)
+    session = await begin.open_job(store, PIPELINE, version=version, inputs=inputs, **options)
     await session.start()
     return session
 
