@@ -4,27 +4,31 @@ import pytest
 
 from runner.gateway.errors import CODES, S3Error, translate
 from runner.model.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
-from runner.store import view
+from runner.store import refusals
 
 
-class Other(view.AccessDenied):
+class Other(refusals.AccessDenied):
     pass
 
 
 @pytest.mark.parametrize(
     ("error", "code", "status"),
     [
-        (view.NoSuchBucket("x"), "NoSuchBucket", 404),
-        (view.NoSuchKey("x"), "NoSuchKey", 404),
-        (view.NoSuchUpload("x"), "NoSuchUpload", 404),
-        (view.AccessDenied("x"), "AccessDenied", 403),
+        (refusals.NoSuchBucket("x"), "NoSuchBucket", 404),
+        (refusals.NoSuchKey("x"), "NoSuchKey", 404),
+        (refusals.NoSuchUpload("x"), "NoSuchUpload", 404),
+        (refusals.AccessDenied("x"), "AccessDenied", 403),
         (Other("x"), "AccessDenied", 403),
-        (view.BucketAlreadyOwned("x"), "BucketAlreadyOwnedByYou", 409),
-        (view.PreconditionFailed("x"), "PreconditionFailed", 412),
-        (view.ViewClosed("x"), "OperationAborted", 409),
-        (view.InvalidPart("x"), "InvalidPart", 400),
-        (view.PartTooSmall("x"), "EntityTooSmall", 400),
-        (view.BadChecksum("x"), "BadDigest", 400),
+        (refusals.BucketAlreadyOwned("x"), "BucketAlreadyOwnedByYou", 409),
+        (refusals.PreconditionFailed("x"), "PreconditionFailed", 412),
+        (refusals.ViewClosed("x"), "OperationAborted", 409),
+        (refusals.InvalidPart("x"), "InvalidPart", 400),
+        (refusals.PartTooSmall("x"), "EntityTooSmall", 400),
+        (refusals.BadChecksum("x"), "BadDigest", 400),
+        (refusals.NoSuchVersion("x"), "NoSuchVersion", 404),
+        (refusals.NotOffered("x"), "NotImplemented", 501),
+        (refusals.BucketTaken("x"), "BucketAlreadyExists", 409),
+        (refusals.InvalidPosition("x"), "InvalidArgument", 400),
         (Invalid("x"), "InvalidArgument", 400),
         (NotFound("x"), "NoSuchKey", 404),
         (Conflict("x"), "OperationAborted", 409),
@@ -40,6 +44,6 @@ def test_an_error_answers_as_the_nearest_class_that_has_a_row(error: Exception, 
 
 
 def test_a_message_for_users_goes_out_and_one_about_damage_does_not() -> None:
-    assert translate(view.AccessDenied("The input in is read-only.")).message == "The input in is read-only."
+    assert translate(refusals.AccessDenied("The input in is read-only.")).message == "The input in is read-only."
     assert translate(Corrupt("/srv/blobs/ab is damaged")).message == CODES["InternalError"][1]
     assert translate(RuntimeError("token=x")).message == CODES["InternalError"][1]
