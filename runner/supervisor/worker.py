@@ -33,6 +33,9 @@ from runner.supervisor.storage import open_configured
 RETRY_SECONDS = 5.0
 """After so long a store that was out of reach is tried again."""
 
+LOCK_SECONDS = 0.2
+"""For so long at most another worker holds the lock of a job that it does not get."""
+
 _log = structlog.get_logger()
 
 
@@ -87,6 +90,9 @@ async def work(
             taken = None if stop.asked.is_set() else await _take(store, numbers)
             if taken is not None:
                 await _run(store, *taken, host=host, options=options, log=log, stop=stop)
+            else:  # another worker is just taking it, and its lock tells no other way
+                with trio.move_on_after(LOCK_SECONDS):
+                    await news.wait()
         _log.info("worker.stopped", message=stop.reason)
 
 
