@@ -120,6 +120,18 @@ async def test_without_auth_a_form_needs_no_policy_and_one_that_it_has_holds(cal
     assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
+@pytest.mark.parametrize("operator", ["eq", "starts-with", None])
+async def test_a_refusal_names_the_field_and_never_the_token_in_its_condition(ask: Caller, operator: Any) -> None:
+    credential = f"{TOKEN}/20200101/other"
+    names_it = [operator, "$x-amz-credential", credential] if operator else {"x-amz-credential": credential}
+    text = policy([names_it, *CONDITIONS, *V4])
+    async with unchanged(ask.view):
+        answer = await post(ask, {**FIELDS, **signed_v4(text)})
+    assert (answer.status, answer.code) == (403, "AccessDenied")
+    assert b"$x-amz-credential" in answer.body
+    assert TOKEN.encode() not in answer.body
+
+
 GOOD = policy(CONDITIONS)
 WITHOUT = {name: FIELDS[name] for name in FIELDS if name != "key"}
 REFUSED: list[tuple[str, dict[str, str], int, str]] = [

@@ -156,7 +156,7 @@ def _judge_exact(condition: Mapping[str, Any], sent: Mapping[str, str]) -> Seque
         if not isinstance(value, str):
             raise _invalid("Invalid Policy: Invalid Simple-Condition: value must be a string.")
         if sent.get(name.lower()) != value:
-            raise _unmet("eq", name, value)
+            raise _unmet("eq", name)
     return [name.lower() for name in condition]
 
 
@@ -170,7 +170,7 @@ def _judge_operator(condition: Sequence[Any], sent: Mapping[str, str]) -> str:
     if kind not in ("eq", "starts-with"):
         raise _invalid(f"Invalid Policy: Invalid condition operator {operator}.")
     if found is None or (found != value if kind == "eq" else not found.startswith(value)):
-        raise _unmet(kind, name, value)
+        raise _unmet(kind, name)
     lowered: str = name[1:].lower()
     return lowered
 
@@ -182,10 +182,10 @@ def _size_range(condition: Sequence[Any]) -> SizeRange:
     return SizeRange(int(ends[0]), int(ends[1]))
 
 
-def _unmet(operator: str, name: str, value: str) -> S3Error:
-    shown = name if name.startswith("$") else f"${name}"
-    message = f'Invalid according to Policy: Policy Condition failed: ["{operator}", "{shown}", "{value}"]'
-    return S3Error("AccessDenied", message)
+def _unmet(operator: str, name: str) -> S3Error:
+    """Name the field and not its value: that of x-amz-credential holds a token."""
+    shown = f"${name.removeprefix('$')}"
+    return S3Error("AccessDenied", f'Invalid according to Policy: Policy Condition failed: ["{operator}", "{shown}"]')
 
 
 def _invalid(message: str) -> S3Error:
