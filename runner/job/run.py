@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import structlog
 import trio
@@ -16,49 +15,23 @@ from runner.job.attempt import Serve, Tried, try_datum
 from runner.job.datums import Datum, plan_datums
 from runner.job.finalize import StoppedWhileFinishing, Work
 from runner.job.journal import Journal
+from runner.job.outcome import (
+    SIGTERM,
+    STATUS_FAILED,
+    STATUS_SIGNAL,
+    STATUS_TIMEOUT,
+    STATUS_UNUSABLE,
+    Failure,
+    JobOutcome,
+    give_up,
+    keeping,
+    only,
+)
 from runner.job.prepare import Ready
-from runner.model.commit import Commit
-from runner.model.errors import Conflict, Corrupt, RunnerError, Unavailable
-from runner.model.job import Attempt, DatumState, Job, JobState
+from runner.model.errors import Conflict, RunnerError
+from runner.model.job import Attempt, DatumState, JobState
 from runner.store.joblog import JobLog
-from runner.store.sessions import DatumCounts, JobSession, OutputSummary
-
-STATUS_FAILED = 1
-STATUS_UNUSABLE = 2
-STATUS_TIMEOUT = 124
-STATUS_SIGNAL = 128
-_SIGTERM = 15
-_STATUS_BUG = 70
-_STATUSES = {Conflict: 3, Corrupt: 4, Unavailable: 75}
-_LOG_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class JobOutcome:
-    """How a job ended, whoever failed.
-
-    Attributes:
-        job: As the store has it.
-        status: The runner's exit status.
-        reason: One sentence when it did not succeed, or why there was nothing to do; else empty.
-        commit: The output's, when it succeeded.
-        summary: What it changed on its branch, when it succeeded.
-    """
-
-    job: Job
-    status: int
-    reason: str = ""
-    commit: Commit | None = None
-    summary: OutputSummary | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a job does not succeed."""
-
-    state: JobState
-    status: int
-    reason: str
+from runner.store.sessions import DatumCounts, JobSession
 
 
 async def run_job(
@@ -88,28 +61,12 @@ async def run_job(
     with structlog.contextvars.bound_contextvars(
         project=key.project, pipeline=key.pipeline, job_id=key.id, worker_id=ready.host.machine.name
     ):
-        try:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(_keep, kept)
-                try:
-                    return await run.to_end()
-                except BaseException as exc:
-                    await run.give_up(_only(exc))
-                    raise
-                finally:
-                    with trio.move_on_after(_LOG_SECONDS, shield=True):
-                        await kept.aclose()
-        except BaseExceptionGroup as group:
-            # The border where the groups of our nurseries end.
-            if (cause := _only(group)) is not group:
-                raise cause from group
-            raise
-
-
-async def _keep(kept: JobLog, *, task_status: trio.TaskStatus[None]) -> None:
-    """Write the job's log to its end, also while a cancelled job is given up."""
-    with trio.CancelScope(shield=True):
-        await kept.run(task_status=task_status)
+        async with keeping(kept):
+            try:
+                return await run.to_end()
+            except BaseException as exc:
+                await run.give_up(only(exc))
+                raise
 
 
 class _Run:
@@ -162,20 +119,7 @@ class _Run:
         """Abandon the job after *exc*; one that is sealed, and not lost to others, will be completed instead."""
         if self._is_finishing and not isinstance(exc, Conflict):
             return
-        status, reason = _STATUS_BUG, f"the runner failed: {exc}"
-        if _is_stop(exc) and self._session.is_queued:
-            with contextlib.suppress(RunnerError), trio.move_on_after(_LOG_SECONDS, shield=True):
-                await self._session.give_back()
-            return
-        if _is_stop(exc):
-            status, reason = STATUS_SIGNAL + _SIGTERM, "the runner was stopped"
-        elif isinstance(exc, RunnerError):
-            status = next((status for kind, status in _STATUSES.items() if isinstance(exc, kind)), STATUS_UNUSABLE)
-            reason = exc.message
-        try:
-            await finalize.abandon(self._session, JobState.KILLED, reason, status, self._counts())
-        except RunnerError:
-            return  # the store is still in the way; the next command that meets the job settles it
+        await give_up(self._session, exc, self._counts())
 
     def _counts(self) -> DatumCounts:
         return DatumCounts(
@@ -185,10 +129,10 @@ class _Run:
             data_recovered=self._states.count(DatumState.RECOVERED),
         )
 
-    async def _run_datums(self, datums: Sequence[Datum]) -> _Failure | None:
+    async def _run_datums(self, datums: Sequence[Datum]) -> Failure | None:
         """Run all datums, also after one failed, as Pachyderm does; return the first failure."""
         self._total = len(datums)
-        failure: _Failure | None = None
+        failure: Failure | None = None
         for datum in datums:
             with structlog.contextvars.bound_contextvars(datum_id=datum.id):
                 state, failed = await self._run_datum(datum)
@@ -198,7 +142,7 @@ class _Run:
                 break
         return failure
 
-    async def _run_datum(self, datum: Datum) -> tuple[DatumState, _Failure | None]:
+    async def _run_datum(self, datum: Datum) -> tuple[DatumState, Failure | None]:
         """Try one datum as often as it may be tried."""
         recovered = False
         for number in range(1, self._ready.pipeline.datum_tries + 1):
@@ -217,16 +161,16 @@ class _Run:
             return DatumState.RECOVERED, None
         return DatumState.FAILED, self._failed(tried)
 
-    def _failed(self, tried: Tried) -> _Failure:
+    def _failed(self, tried: Tried) -> Failure:
         status = STATUS_TIMEOUT if tried.timed_out else STATUS_FAILED if self._any_ran else STATUS_UNUSABLE
-        return _Failure(JobState.FAILURE, status, tried.attempt.reason)
+        return Failure(JobState.FAILURE, status, tried.attempt.reason)
 
-    def _halted(self) -> _Failure:
+    def _halted(self) -> Failure:
         """Say who ended the job before its time."""
-        status = STATUS_TIMEOUT if self._timed_out else STATUS_SIGNAL + (self._halt.signal or _SIGTERM)
-        return _Failure(JobState.KILLED, status, f"the job was {self._halt.reason}")
+        status = STATUS_TIMEOUT if self._timed_out else STATUS_SIGNAL + (self._halt.signal or SIGTERM)
+        return Failure(JobState.KILLED, status, f"the job was {self._halt.reason}")
 
-    async def _abandon(self, failure: _Failure) -> JobOutcome:
+    async def _abandon(self, failure: Failure) -> JobOutcome:
         if self._stop.asked.is_set() and self._session.is_queued:
             await self._session.give_back()
             return JobOutcome(self._session.job, failure.status, f"{failure.reason}; another worker takes it up")
@@ -243,7 +187,7 @@ class _Run:
             commit, summary = await finalize.publish(self._session, self._ready, self._journal, work, self._stop)
         except StoppedWhileFinishing:
             reason = "stopped while it was committed; the next command completes it"
-            return JobOutcome(self._session.job, STATUS_SIGNAL + (self._stop.signal or _SIGTERM), reason)
+            return JobOutcome(self._session.job, STATUS_SIGNAL + (self._stop.signal or SIGTERM), reason)
         nothing = "" if self._total else "an input is empty, so the command was not run"
         with contextlib.suppress(RunnerError):  # the commit stands; that its log lacks a line changes nothing
             await self._journal.say(
@@ -265,17 +209,3 @@ class _Run:
         if not self._halt.asked.is_set():
             self._timed_out = True
             self._halt.ask(f"ended by the job_timeout of {seconds:g}s")
-
-
-def _is_stop(exc: BaseException) -> bool:
-    """Tell whether nothing went wrong but that we were told to end."""
-    if isinstance(exc, BaseExceptionGroup):
-        return all(map(_is_stop, exc.exceptions))
-    return isinstance(exc, (trio.Cancelled, KeyboardInterrupt))
-
-
-def _only(exc: BaseException) -> BaseException:
-    """Return what a group of one holds: the border where groups of nurseries end."""
-    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
-        exc = exc.exceptions[0]
-    return exc

@@ -20,9 +20,10 @@ from runner.host.process import NO_ISOLATION, find_isolation
 from runner.host.redact import Redactor
 from runner.host.settings import Settings
 from runner.host.signals import Stop, watch_signals
+from runner.job.outcome import JobOutcome
 from runner.job.prepare import JobHost, prepare
 from runner.job.provenance import this_machine
-from runner.job.run import JobOutcome, run_job
+from runner.job.run import run_job
 from runner.model.commit import Commit
 from runner.model.errors import RunnerError, Unavailable
 from runner.model.job import Job
