@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from runner.gateway.principal import Credentials
+from runner.host.listen import split_bind
 from runner.model.errors import Invalid
-
-PORT_MAX = 65_535
-
-
-class CannotListen(Invalid):
-    """The address to listen on is malformed, taken, or not ours."""
 
 
 class InvalidAdvertise(Invalid):
@@ -87,12 +82,3 @@ class GatewayOptions:
             url = urlsplit(self.advertise)
             if url.scheme not in {"http", "https"} or not url.hostname:
                 raise InvalidAdvertise(f"{self.advertise!r} is no URL", hint="write http://HOST:PORT")
-
-
-def split_bind(bind: str) -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT``, with or without brackets around an IPv6 address; raises `CannotListen`."""
-    host, _, port = bind.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or int(port) > PORT_MAX:
-        raise CannotListen(f"cannot listen on {bind}: it is no HOST:PORT", hint="an example is 127.0.0.1:0")
-    return host, int(port)

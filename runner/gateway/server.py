@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from functools import partial
-from ipaddress import ip_address
 
-import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
@@ -15,14 +12,12 @@ from hypercorn.trio.worker_context import WorkerContext
 from runner.gateway.asgi import Gateway
 from runner.gateway.connection import Connection
 from runner.gateway.messages import App
-from runner.gateway.options import CannotListen, GatewayOptions, split_bind
+from runner.gateway.options import GatewayOptions
 from runner.gateway.principal import Views
 from runner.host.allocator import keep_large_blocks
+from runner.host.listen import listen, url_of, warn_if_exposed
 
 HEAD_MAX_BYTES = 32 * 1024
-BACKLOG = 1024
-
-_log = structlog.get_logger()
 
 
 async def serve(
@@ -42,10 +37,11 @@ async def serve(
     ``options.drain_seconds`` to end, then they are cancelled.
     """
     keep_large_blocks()
-    listener = _listen(options.bind)
-    endpoint = options.advertise or _url(listener, is_secure=options.tls is not None)
-    if not _is_loopback(listener):
-        _warn_if_exposed(options, endpoint)
+    bound = listen(options.bind)
+    is_secure = options.tls is not None
+    endpoint = options.advertise or url_of(bound, is_secure=is_secure)
+    warn_if_exposed(bound, endpoint, has_auth=options.credentials is not None, is_secure=is_secure)
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
     await serve_app(Gateway(views, options), listener, options, endpoint, task_status=task_status)
 
 
@@ -94,37 +90,3 @@ def _configure(options: GatewayOptions) -> Config:
     config.keep_alive_timeout = options.idle_seconds
     config.keep_alive_max_requests = sys.maxsize
     return config
-
-
-def _listen(bind: str) -> trio.SocketListener:
-    host, port = split_bind(bind)
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as exc:
-        hint = "port 0 takes a free one; the host must be an address of this machine"
-        raise CannotListen(f"cannot listen on {bind}: {exc.strerror}", hint=hint) from exc
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
-    return trio.SocketListener(trio.socket.from_stdlib_socket(bound))
-
-
-def _warn_if_exposed(options: GatewayOptions, endpoint: str) -> None:
-    """Say what other hosts can do: more than they should, or see what is none of their business."""
-    if options.credentials is None:
-        _log.warning(
-            "server.exposed", endpoint=endpoint, hint="Every host that reaches it may read and write: use auth."
-        )
-    elif options.tls is None:
-        _log.warning("server.exposed", endpoint=endpoint, hint="Whoever is on the way reads all that passes: use TLS.")
-
-
-def _url(listener: trio.SocketListener, *, is_secure: bool) -> str:
-    host, port = listener.socket.getsockname()[:2]
-    if ip_address(host).is_unspecified:
-        host = "::1" if ":" in host else "127.0.0.1"
-    scheme = "https" if is_secure else "http"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def _is_loopback(listener: trio.SocketListener) -> bool:
-    return ip_address(listener.socket.getsockname()[0]).is_loopback

@@ -4,9 +4,10 @@ import pytest
 import structlog.testing
 import trio
 
-from runner.gateway.options import CannotListen, GatewayOptions
+from runner.gateway.options import GatewayOptions
 from runner.gateway.principal import Token, only
 from runner.gateway.server import serve
+from runner.host.listen import CannotListen
 from tests.gateway.conftest import BODY
 
 PUT = "PUT /out/key HTTP/1.1\nHost: localhost\nContent-Length: 4\n\n"
