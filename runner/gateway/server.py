@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 
 import trio
 from hypercorn.config import Config
@@ -11,9 +10,9 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from runner.gateway.asgi import Gateway
 from runner.gateway.connection import Connection
-from runner.gateway.messages import App
 from runner.gateway.options import GatewayOptions
 from runner.gateway.principal import Views
+from runner.host.accept import accept
 from runner.host.allocator import keep_large_blocks
 from runner.host.listen import listen, url_of, warn_if_exposed
 
@@ -37,49 +36,17 @@ async def serve(
     ``options.drain_seconds`` to end, then they are cancelled.
     """
     keep_large_blocks()
-    bound = listen(options.bind)
+    listener = listen(options.bind)
     is_secure = options.tls is not None
-    endpoint = options.advertise or url_of(bound, is_secure=is_secure)
-    warn_if_exposed(bound, endpoint, has_auth=options.credentials is not None, is_secure=is_secure)
-    listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
-    await serve_app(Gateway(views, options), listener, options, endpoint, task_status=task_status)
-
-
-async def serve_app(
-    app: App,
-    listener: trio.SocketListener,
-    options: GatewayOptions,
-    endpoint: str,
-    *,
-    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve an ASGI application as `serve` does."""
-    stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_accept, app, listener, options, stop)
-        task_status.started(endpoint)
-        try:
-            await trio.sleep_forever()
-        finally:
-            stop.set()
-
-
-async def _accept(app: App, listener: trio.SocketListener, options: GatewayOptions, stop: trio.Event) -> None:
-    """Accept until *stop*, then let the requests under way end; shielded, so that a cancelled server drains."""
-    context = WorkerContext(None)
-    config = _configure(options)
+    endpoint = options.advertise or url_of(listener, is_secure=is_secure)
+    warn_if_exposed(listener, endpoint, has_auth=options.credentials is not None, is_secure=is_secure)
+    app, config, context = Gateway(views, options), _configure(options), WorkerContext(None)
 
     async def handle(stream: trio.SocketStream) -> None:
         await Connection(app, config, context, stream, options.tls).run()
 
-    with trio.CancelScope(shield=True):
-        async with trio.open_nursery() as connections:
-            async with trio.open_nursery() as accepting:
-                accepting.start_soon(partial(trio.serve_listeners, handle, [listener], handler_nursery=connections))
-                await stop.wait()
-                accepting.cancel_scope.cancel()
-            await context.terminated.set()
-            connections.cancel_scope.deadline = trio.current_time() + options.drain_seconds
+    task_status.started(endpoint)
+    await accept(handle, listener, end=context.terminated.set, drain_seconds=options.drain_seconds)
 
 
 def _configure(options: GatewayOptions) -> Config:
