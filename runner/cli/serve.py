@@ -12,6 +12,7 @@ from runner.cli.options import Command, Options, in_trio
 _FILE = click.Path(dir_okay=False)
 _SETTINGS = {
     "serve.listen": "listen",
+    "admin.listen": "admin_listen",
     "serve.tls_cert": "tls_cert",
     "serve.tls_key": "tls_key",
     "gateway.advertise": "advertise",
@@ -21,6 +22,7 @@ _SETTINGS = {
 
 @click.command("serve", cls=Command)
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+@click.option("--admin-listen", metavar="HOST:PORT", help="Where the admin port listens; empty: there is none.")
 @click.option("--advertise", metavar="URL", help="What clients are told instead of that address.")
 @click.option("--auth", is_flag=True, default=None, help="Ask for an account's token on every request.")
 @click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate chain; then the listener speaks TLS.")
@@ -41,8 +43,8 @@ async def serve(options: Options, /, ready_file: Path | None, **said: Any) -> in
 
     settings = settings_of(options, {name: said[key] for name, key in _SETTINGS.items() if said[key] is not None})
 
-    def ready(endpoint: str) -> None:
-        say_ready({"endpoint": endpoint}, ready_file)
+    def ready(endpoint: str, admin: str | None) -> None:
+        say_ready({"endpoint": endpoint, "admin": admin}, ready_file)
 
     await serve_store(settings, log_to(settings), ready)
     return 0

@@ -10,6 +10,7 @@ import click
 from runner.cli.options import Command, Options, in_trio
 
 _SETTINGS = {
+    "admin.listen": "admin_listen",
     "auth.enabled": "auth",
     "job.inject": "inject",
     "gateway.listen": "listen",
@@ -22,6 +23,7 @@ _SETTINGS = {
 @click.option("--secret", "secrets", multiple=True, metavar="NAME/KEY=FILE", help="A secret that a spec asks for.")
 @click.option("--inject", type=click.Choice(("all", "s3-only", "compat")), help="Which variables the commands get.")
 @click.option("--listen", metavar="HOST:PORT", help="Where the gateway of each job listens.")
+@click.option("--admin-listen", metavar="HOST:PORT", help="Where the admin port listens; empty: there is none.")
 @click.option("--advertise", metavar="URL", help="What commands are told instead of that address.")
 @click.option("--auth", is_flag=True, default=None, help="Ask commands for their token on every request.")
 @click.option("--ready-file", type=click.Path(path_type=Path), metavar="FILE", help="Also write the ready line there.")
@@ -45,5 +47,9 @@ async def worker(options: Options, /, specs: tuple[Path, ...], ready_file: Path 
     show_warnings(loaded)
     request = WorkerRequest(pipelines=[one.pipeline for one in loaded], secrets=secrets_of(said["secrets"]))
     names = [one.pipeline.name for one in loaded]
-    await work(settings, request, log_to(settings), lambda: say_ready({"pipelines": names}, ready_file))
+
+    def ready(admin: str | None) -> None:
+        say_ready({"endpoint": None, "admin": admin, "pipelines": names}, ready_file)
+
+    await work(settings, request, log_to(settings), ready)
     return 0

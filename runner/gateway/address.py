@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from runner.gateway.errors import S3Error
+from runner.host.authority import is_address, name_of
 from runner.model.entry import KEY_MAX_BYTES
 
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]@/]*)(?::([0-9]{0,5}))?")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _LOCAL = "localhost"
 
@@ -51,7 +50,7 @@ class Hosts:
 
     def __init__(self, advertised: str | None, *, is_open: bool) -> None:
         name = (urlsplit(advertised).hostname or "") if advertised else ""
-        self._bases = (name, _LOCAL) if name and not _is_address(name) else (_LOCAL,)
+        self._bases = (name, _LOCAL) if name and not is_address(name) else (_LOCAL,)
         self._is_open = is_open
 
     def bucket_of(self, authority: str) -> str | None:
@@ -60,16 +59,15 @@ class Hosts:
         Raises:
             S3Error: The Host is malformed, or a foreign name.
         """
-        match = _AUTHORITY.fullmatch(authority)
-        if match is None:
+        name = name_of(authority)
+        if name is None:
             raise S3Error("InvalidRequest", "The Host header is malformed.")
-        name = match[1].strip("[]").lower().removesuffix(".")
         for base in self._bases:
             if name == base:
                 return None
             if name.endswith(f".{base}"):
                 return name.removesuffix(f".{base}")
-        if self._is_open or _is_address(name):
+        if self._is_open or is_address(name):
             return None
         raise S3Error("AccessDenied", "This gateway is not known by the name in the Host header.")
 
@@ -86,14 +84,6 @@ class Hosts:
         """
         if not self._is_open and origin.partition("://")[2].lower() != authority.lower():
             raise S3Error("AccessDenied", "This gateway takes no requests from pages of other origins.")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return False
-    return not isinstance(address, IPv6Address) or address.scope_id is None
 
 
 def resolve(target: bytes, host: str | None, hosts: Hosts) -> Address:

@@ -66,6 +66,13 @@ class ServeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """``[admin]``; *listen* empty: there is no admin port."""
+
+    listen: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """``[worker]``."""
 
@@ -112,6 +119,7 @@ class Settings:
     storage: StorageSettings
     gateway: GatewaySettings
     serve: ServeSettings
+    admin: AdminSettings
     worker: WorkerSettings
     auth: AuthSettings
     job: JobSettings
@@ -185,6 +193,11 @@ def resolve(
     values = {name: value.value for name, value in said.items()}
     ignored = [name for name in environ if name.startswith(PREFIX) and name not in {*variables, _FILE_VARIABLE}]
     return Resolved(_fill(Settings, values, ""), [said[name] for name in types], sorted(ignored))
+
+
+def default_of(name: str) -> object:
+    """Return what a setting is when nobody says anything, by its dotted name."""
+    return _read(shipped_file())[name]
 
 
 def variable_of(name: str) -> str:

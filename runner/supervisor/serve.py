@@ -20,6 +20,7 @@ from runner.store import Store, accounts
 from runner.store.bursts import Bursts, BurstSettings, open_bursts
 from runner.store.rights import NOBODY, Rights
 from runner.store.storeview import StoreView
+from runner.supervisor.admin import open_admin
 from runner.supervisor.gateways import gateway, options_of
 from runner.supervisor.storage import open_configured
 
@@ -30,13 +31,13 @@ class CertificateInvalid(Invalid):
     """The certificate or its key cannot be used."""
 
 
-async def serve(settings: Settings, sink: Callable[[Record], None], ready: Callable[[str], None]) -> None:
+async def serve(settings: Settings, sink: Callable[[Record], None], ready: Callable[[str, str | None], None]) -> None:
     """Serve the store until SIGTERM or SIGINT; then what is staged becomes commits.
 
     Args:
         settings: Of this process.
         sink: Takes each record of the log; must not block for long.
-        ready: Told the endpoint's URL once requests are taken.
+        ready: Told the URLs of the endpoint and of the admin port, if there is one, once requests are taken.
 
     Raises:
         CertificateInvalid, CannotListen: (Invalid)
@@ -50,6 +51,7 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
     async with (
         open_configured(settings) as store,
         beside(partial(watch_signals, stop)),
+        open_admin(settings, store, stop) as admin,
         open_bursts(store, _bursts(settings.serve)) as bursts,
         gateway(
             _views(store, bursts, settings),
@@ -60,7 +62,8 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
             message = "there is no account that could be let in yet: runner account create NAME makes one"
             _log.warning("account.missing", message=message)
         _log.info("server.started", endpoint=endpoint, message=f"the store {store.folder} is at {endpoint}")
-        ready(endpoint)
+        admin.readiness.is_started = True
+        ready(endpoint, admin.url)
         await stop.asked.wait()
         _log.info("server.stopping", message=stop.reason)
 

@@ -25,6 +25,7 @@ from runner.store import Store, events, pipelines, queue, settle
 from runner.store.begin import take_job
 from runner.store.joblog import JobLog
 from runner.store.sessions import JobSession
+from runner.supervisor.admin import open_admin
 from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.run import cancel_when_asked, host_of
 from runner.supervisor.scratch import open_scratch
@@ -53,7 +54,7 @@ class WorkerRequest:
 
 
 async def work(
-    settings: Settings, request: WorkerRequest, sink: Callable[[Record], None], ready: Callable[[], None]
+    settings: Settings, request: WorkerRequest, sink: Callable[[Record], None], ready: Callable[[str | None], None]
 ) -> None:
     """Run jobs until SIGTERM or SIGINT; then the one under way has its grace and is given back.
 
@@ -61,7 +62,7 @@ async def work(
         settings: Of this process.
         request: What it works for.
         sink: Takes each record of the log; must not block for long.
-        ready: Called once the pipelines watch their inputs.
+        ready: Told the URL of the admin port, if there is one, once the pipelines watch their inputs.
 
     Raises:
         Invalid: A pipeline cannot be run here; none watches anything.
@@ -75,6 +76,7 @@ async def work(
         open_configured(settings) as store,
         open_scratch(store.folder / "scratch") as scratch,
         beside(partial(watch_signals, stop)),
+        open_admin(settings, store, stop) as admin,
         events.listen(store.folder) as news,
     ):
         host = await host_of(settings, scratch, request.secrets)
@@ -82,7 +84,8 @@ async def work(
             prepare(pipeline, host)
         numbers = [await pipelines.watch(store, pipeline) for pipeline in request.pipelines]
         _log.info("worker.started", message=f"watching for {', '.join(each.name for each in request.pipelines)}")
-        ready()
+        admin.readiness.is_started = True
+        ready(admin.url)
         while not stop.asked.is_set():
             with trio.CancelScope() as scope:
                 async with beside(partial(cancel_when_asked, stop, scope)):

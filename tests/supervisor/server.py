@@ -24,6 +24,7 @@ class Server:
 
     def __init__(self, store: Path, *options: str, **settings: str) -> None:
         command = [sys.executable, "-m", "runner", "serve", "--store", str(store), "--listen", "127.0.0.1:0", *options]
+        settings = {"admin_listen": "127.0.0.1:0"} | settings
         variables = {f"RUNNER_{name.upper()}": value for name, value in settings.items()}
         self._log = store.with_name("server.log").open("ab")
         self._process = subprocess.Popen(

@@ -42,7 +42,9 @@ def refusal(call, **parameters):
 async def test_a_clean_stop_commits_what_was_written_and_ends_with_0(folder, tmp_path):
     ready_file = tmp_path / "ready.json"
     with Server(folder, "--ready-file", str(ready_file), serve_commit_idle_seconds="1000") as server:
-        assert json.loads(ready_file.read_text()) == server.ready == {"endpoint": server.endpoint, "pid": server.pid}
+        assert json.loads(ready_file.read_text()) == server.ready
+        assert server.ready.keys() == {"endpoint", "admin", "pid"}
+        assert server.ready["pid"] == server.pid
         s3 = server.client()
         s3.create_bucket(Bucket="dev.data")
         for number in range(3):

@@ -58,7 +58,8 @@ async def test_a_chain_runs_under_the_id_of_the_commit_that_began_it(folder, tmp
     one = spec(tmp_path, "one", "data", COPY % ("data", "one"))
     two = spec(tmp_path, "two", "one", COPY % ("one", "two"))
     with Worker(folder, one, two) as worker:
-        assert worker.ready == {"pipelines": ["one", "two"], "pid": worker.process.pid}
+        assert worker.ready.keys() == {"endpoint", "admin", "pipelines", "pid"}
+        assert (worker.ready["pipelines"], worker.ready["pid"]) == (["one", "two"], worker.process.pid)
         begun = await put_lines(folder)
         found = await until(folder, ended(2))
         assert {(job.key.id, job.state) for job in found} == {(begun, JobState.SUCCESS)}

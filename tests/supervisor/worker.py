@@ -32,9 +32,8 @@ class Worker:
         command = [sys.executable, "-m", "runner", "worker", "--store", str(store), *map(str, specs)]
         self._log = store.with_name(f"{specs[0].stem}.{time.time_ns()}.log")
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, "RUNNER_JOB_GRACE_SECONDS": "3"}
-            )
+            settings = {"RUNNER_JOB_GRACE_SECONDS": "3", "RUNNER_ADMIN_LISTEN": "127.0.0.1:0"}
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **settings})
 
     def __enter__(self) -> Self:
         self.ready = json.loads(self.process.stdout.readline())

@@ -22,8 +22,9 @@ class Reply:
 
 
 class Raw:
-    def __init__(self, stream):
+    def __init__(self, stream, *, has_reasons=True):
         self.stream = stream
+        self._has_reasons = has_reasons
         self._received = b""
 
     async def send(self, *parts):
@@ -36,7 +37,7 @@ class Raw:
         head = (await self._until(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         status = int(head[0].split(" ", 2)[1])
-        assert head[0].split(" ", 2)[2]  # a reason
+        assert head[0].split(" ", 2)[2] or not self._has_reasons
         length = int(headers.get("content-length", 0)) if has_body else 0
         while len(self._received) < length:
             await self._more()

@@ -1,0 +1,69 @@
+"""The admin port of a daemon: where it listens, and under which names it is asked."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+import structlog
+
+from runner.console.app import Part, create_app
+from runner.console.health import Readiness, health
+from runner.console.server import serve
+from runner.host.beside import beside
+from runner.host.listen import AddressTaken, listen, split_bind
+from runner.host.settings import Settings, default_of
+from runner.host.signals import Stop
+from runner.store import Store
+from runner.store.aside import probe
+
+_FLAG = "--admin-listen"
+_ANYWHERE = "127.0.0.1:0"
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """An admin port; *url* None: the settings want none."""
+
+    url: str | None
+    readiness: Readiness
+
+
+@asynccontextmanager
+async def open_admin(settings: Settings, store: Store, stop: Stop, *parts: Part) -> AsyncIterator[Admin]:
+    """Serve health, and *parts* beside it, for as long as the block runs.
+
+    It says that it is not ready until ``readiness.is_started`` is set, and again once *stop* was asked for.
+
+    Raises:
+        CannotListen: (Invalid)
+        Whatever the block raises, as it is.
+    """
+    readiness = Readiness(partial(probe, store), stop)
+    bind = settings.admin.listen
+    if not bind:
+        yield Admin(None, readiness)
+        return
+    names = {split_bind(bind)[0].lower(), urlsplit(settings.gateway.advertise).hostname or ""} - {""}
+    app = create_app(health(readiness), *parts, names=names)
+    async with beside(partial(serve, app, _listen(bind))) as url:
+        yield Admin(url, readiness)
+
+
+def _listen(bind: str) -> socket.socket:
+    """Listen; a daemon that nobody told where does not fail because another one was first."""
+    try:
+        return listen(bind, flag=_FLAG)
+    except AddressTaken:
+        if bind != default_of("admin.listen"):
+            raise
+    listener = listen(_ANYWHERE, flag=_FLAG)
+    port = listener.getsockname()[1]
+    _log.warning("admin.moved", message=f"another process has {bind}; the admin port is {port}, {_FLAG} chooses it")
+    return listener
