@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
 import click
 
-from runner.cli.options import Options, in_trio, noun
+from runner.cli.options import Options, in_trio, noun, remark
+
+if TYPE_CHECKING:
+    from runner.model.commit import Commit
+    from runner.store import Store
 
 
 @noun("commit")
 def commit() -> None:
-    """List, inspect and compare commits."""
+    """List, inspect, compare and remove commits."""
 
 
 @commit.command("list")
@@ -115,3 +122,47 @@ async def diff(options: Options, before: str, after: str, prefix: str) -> None:
             [*listed, Text(total, style="dim")] if found else [],
             nothing="they hold the same objects",
         )
+
+
+_COMMIT = click.argument("name", metavar="COMMIT")
+
+
+@commit.command("squash")
+@_COMMIT
+@click.pass_obj
+@in_trio
+async def squash(options: Options, name: str) -> None:
+    """Take a commit out of the middle of its history; what it changed stays in those that follow it.
+
+    COMMIT is REPO@COMMIT, or the ID of a commit set: all commits that one commit made along its pipelines.
+    """
+    from runner.store import squash as squashing
+
+    await _take_out(options, name, squashing.squash, "squashed")
+
+
+@commit.command("delete")
+@_COMMIT
+@click.pass_obj
+@in_trio
+async def delete(options: Options, name: str) -> None:
+    """Delete the newest commit of a history; its branch then points at the one before.
+
+    COMMIT is REPO@COMMIT, or the ID of a commit set. Bytes are freed by `runner store gc`.
+    """
+    from runner.store import squash as squashing
+
+    await _take_out(options, name, squashing.delete, "deleted")
+
+
+async def _take_out(
+    options: Options, name: str, act: Callable[[Store, Sequence[Commit]], Awaitable[None]], done: str
+) -> None:
+    from runner.cli.world import opened
+    from runner.store.squash import find, find_set
+
+    async with opened(options) as world:
+        wanted = await (find(world.store, world.place(name)) if "@" in name else find_set(world.store, name))
+        await act(world.store, wanted)
+        for each in wanted:
+            remark(options, f"{done} {each.repo}@{each.id}")

@@ -35,8 +35,8 @@ _UNRECORDED = """
 """
 _SUCCEEDED = """
     SELECT j.uuid FROM job j LEFT JOIN commits c ON c.id = j.commit_id AND c.uuid = j.uuid AND c.state = ?
-    WHERE j.state = ? AND c.id IS NULL
-"""
+    WHERE j.state = ? AND j.commit_id IS NOT NULL AND c.id IS NULL
+"""  # NULL: deleted since
 _FINISHED = COMMIT_STATE.code(CommitState.FINISHED)
 _QUARANTINED = COMMIT_STATE.code(CommitState.QUARANTINED)
 

@@ -1,0 +1,207 @@
+"""Taking finished commits out of the history: squashed into what follows them, or deleted from the end of it.
+
+A commit set is all commits of one id: what one commit made along its pipelines. Both refuse whatever would lose what
+somebody still stands on. Content is links between layers, so neither moves a row of it: what a squashed commit changed
+becomes part of the commits above it, and what nothing refers to any more is collected later.
+
+Source of the refusals:
+https://github.com/pachyderm/pachyderm/blob/master/src/server/pfs/server/server_commit_set.go
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from runner.model.address import Address
+from runner.model.commit import Commit, CommitState
+from runner.model.errors import Conflict, Invalid, NotFound
+from runner.model.ids import is_id_prefix
+from runner.store import commits, events
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
+from runner.store.catalog.engine import Transaction
+from runner.store.store import Store
+
+_FINISHED = COMMIT_STATE.code(CommitState.FINISHED)
+
+
+class CommitInUse(Conflict):
+    """Other commits or jobs stand on the commit."""
+
+
+class NoSuchCommitSet(NotFound):
+    """No repo has a commit of that id."""
+
+
+class AmbiguousCommitSet(Invalid):
+    """The ids of several commit sets begin with these digits."""
+
+
+class _Row(NamedTuple):
+    """A commit to take out."""
+
+    id: int
+    repo: int
+    project: str
+    repo_name: str
+    uuid: str
+    parent: int | None
+    base: int | None
+    layers: str
+    state: int
+
+    def __str__(self) -> str:
+        return f"{self.repo_name}@{self.uuid}"
+
+
+async def find_set(store: Store, digits: str) -> Sequence[Commit]:
+    """Return the commits of one id, in every repo and project, oldest first.
+
+    Args:
+        store: Where.
+        digits: The id, or at least 8 digits that no other id begins with.
+
+    Raises:
+        NoSuchCommitSet, AmbiguousCommitSet.
+    """
+    if not is_id_prefix(digits):
+        raise NoSuchCommitSet(f"{digits!r} is no commit's id", hint="write REPO@COMMIT, or the id of a commit set")
+    same = (t.commit.c.uuid >= digits, t.commit.c.uuid < digits + "g")
+    ids = store.catalog.sql.execute(sa.select(t.commit.c.uuid).where(*same).distinct().limit(2)).scalars().all()
+    if not ids:
+        raise NoSuchCommitSet(f"no repo has a commit {digits}", hint="runner commit list REPO shows a repo's")
+    if len(ids) > 1:
+        raise AmbiguousCommitSet(f"the ids of several commits begin with {digits}", hint="give more digits")
+    numbers = sa.select(t.commit.c.id).where(t.commit.c.uuid == ids[0]).order_by(t.commit.c.id)
+    sql = store.catalog.sql
+    return [commits.inspect_number(sql, number) for number in sql.execute(numbers).scalars().all()]
+
+
+async def find(store: Store, address: Address) -> Sequence[Commit]:
+    """Return the one commit of an address as a set; raises as `runner.store.commits.resolve`."""
+    return [await commits.resolve(store, address)]
+
+
+async def squash(store: Store, wanted: Sequence[Commit]) -> None:
+    """Take commits out of the middle of their histories: what they changed is then part of what follows.
+
+    Args:
+        store: Where.
+        wanted: All or none of them.
+
+    Raises:
+        CommitInUse: One has nothing above it, or a branch points at it, so content would be lost; or jobs read one.
+        NoSuchCommit: One is gone.
+    """
+    await store.writer.write(lambda tx: _squash(tx, wanted))
+    events.tell(store.folder)
+
+
+async def delete(store: Store, wanted: Sequence[Commit]) -> None:
+    """Take commits off the ends of their histories; branches then point at what came before.
+
+    Args:
+        store: Where.
+        wanted: All or none of them.
+
+    Raises:
+        CommitInUse: Something stands above one; or jobs read one.
+        NoSuchCommit: One is gone.
+    """
+    await store.writer.write(lambda tx: _delete(tx, wanted))
+    events.tell(store.folder)
+
+
+def _squash(tx: Transaction, wanted: Sequence[Commit]) -> None:
+    rows = _require(tx, wanted)
+    for row in rows:
+        if not _children(tx, row):
+            raise CommitInUse(
+                f"nothing follows {row}, so what it holds would be lost", hint="runner commit delete removes it"
+            )
+        at = tx.sql.execute(sa.select(t.branch.c.name).where(t.branch.c.head == row.id)).scalar()
+        if at is not None:
+            raise CommitInUse(f"the branch {row.repo_name}@{at} points at {row}", hint="delete or move that branch")
+    _refuse_readers(tx, rows)
+    for row in rows:
+        _remove(tx, row)
+
+
+def _delete(tx: Transaction, wanted: Sequence[Commit]) -> None:
+    rows = _require(tx, wanted)
+    for row in rows:
+        above = [*_children(tx, row), *_standing(tx, row)]
+        if above:
+            raise CommitInUse(
+                f"{commits.inspect_number(tx.sql, above[0]).id} stands on {row}",
+                hint="delete the newer ones first, or runner commit squash keeps what it holds in them",
+            )
+    _refuse_readers(tx, rows)
+    for row in rows:
+        moved = {"head": row.parent, "gen": t.branch.c.gen + 1}
+        tx.sql.execute(sa.update(t.branch).where(t.branch.c.head == row.id).values(moved))
+        _remove(tx, row)
+
+
+def _require(tx: Transaction, wanted: Sequence[Commit]) -> list[_Row]:
+    """Return the rows of commits, as they are now; raises `NoSuchCommit`."""
+    rows = []
+    for commit in wanted:
+        found = tx.sql.execute(
+            sa.select(t.commit, t.repo.c.project, t.repo.c.name)
+            .join(t.repo, t.repo.c.id == t.commit.c.repo)
+            .where(t.repo.c.project == commit.project, t.repo.c.name == commit.repo, t.commit.c.uuid == commit.id)
+        ).first()
+        if found is None:
+            raise commits.NoSuchCommit(f"{commit.repo}@{commit.id} is gone already")
+        links = (found.parent, found.base, found.layers, found.state)
+        rows.append(_Row(found.id, found.repo, found.project, found.name, found.uuid, *links))
+    return rows
+
+
+def _children(tx: Transaction, row: _Row) -> Sequence[int]:
+    return tx.sql.execute(sa.select(t.commit.c.id).where(t.commit.c.parent == row.id)).scalars().all()
+
+
+def _standing(tx: Transaction, row: _Row) -> Sequence[int]:
+    """Return the commits whose content is a change of this one's."""
+    return tx.sql.execute(sa.select(t.commit.c.id).where(t.commit.c.base == row.id)).scalars().all()
+
+
+def _refuse_readers(tx: Transaction, rows: Collection[_Row]) -> None:
+    """Raise `CommitInUse` when a job that stays read one of the commits, or one of their own jobs is under way."""
+    going = {(row.project, row.repo_name, row.uuid) for row in rows}
+    for row in rows:
+        readers = tx.sql.execute(
+            sa.select(t.job.c.uuid, t.job.c.state, t.pipeline.c.name, t.pipeline.c.project, t.job.c.commit_id)
+            .join(t.job_input, t.job_input.c.job == t.job.c.id)
+            .join(t.pipeline, t.pipeline.c.id == t.job.c.pipeline)
+            .where(
+                t.job_input.c.project == row.project,
+                t.job_input.c.repo == row.repo_name,
+                t.job_input.c.uuid == row.uuid,
+            )
+        ).fetchall()
+        for job in readers:
+            if job.state < JOB_TERMINAL_FROM:
+                raise CommitInUse(f"the job {job.name}@{job.uuid} reads {row}", hint="runner job wait, or job stop")
+            if job.commit_id is not None and (job.project, job.name, job.uuid) not in going:
+                raise CommitInUse(
+                    f"{job.name}@{job.uuid} was made from {row}", hint="take the whole set by its ID, or that one first"
+                )
+
+
+def _remove(tx: Transaction, row: _Row) -> None:
+    """Take one commit out: history goes around it, and what it changed goes into what stands on it."""
+    tx.sql.execute(sa.update(t.commit).where(t.commit.c.parent == row.id).values(parent=row.parent))
+    for number in _standing(tx, row):
+        own = tx.sql.execute(sa.select(t.commit.c.layers).where(t.commit.c.id == number)).scalar_one()
+        layers = json.dumps([*json.loads(own), *json.loads(row.layers)])
+        tx.sql.execute(sa.update(t.commit).where(t.commit.c.id == number).values(layers=layers, base=row.base))
+    tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id == row.id))
+    tx.sql.execute(sa.update(t.job).where(t.job.c.commit_id == row.id).values(commit_id=None))
+    tx.sql.execute(sa.delete(t.commit).where(t.commit.c.id == row.id))
