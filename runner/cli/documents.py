@@ -14,6 +14,7 @@ from runner.cli.shapes import (
     BranchInfo,
     BranchRef,
     CheckInfo,
+    CollectInfo,
     CommitInfo,
     CommitRef,
     DatumInfo,
@@ -26,6 +27,7 @@ from runner.cli.shapes import (
     ProjectInfo,
     RepoInfo,
     RepoRef,
+    StatsInfo,
 )
 from runner.cli.stories import datum_state
 from runner.cli.words import rfc3339
@@ -37,7 +39,9 @@ from runner.model.job import Attempt, Job, JobInput, JobKey
 
 if TYPE_CHECKING:
     from runner.store.check import Report
+    from runner.store.collect import Collected
     from runner.store.pipelines import Registered
+    from runner.store.stats import Stats
 
 JOB_PREFIX = "JOB_"
 
@@ -248,4 +252,35 @@ def check_info(report: Report, *, read_data: bool) -> CheckInfo:
         "sizeBytes": report.size_bytes,
         "problems": [{"what": problem.what, "touches": list(problem.touches)} for problem in report.problems],
         "notes": list(report.notes),
+    }
+
+
+def collect_info(found: Collected, *, dry_run: bool) -> CollectInfo:
+    """Describe what a collection of garbage found and removed."""
+    return {
+        "dryRun": dry_run,
+        "commits": found.commits,
+        "layers": found.layers,
+        "blobs": found.blobs,
+        "sizeBytes": found.size_bytes,
+        "removedBlobs": found.removed_blobs,
+        "freedBytes": found.freed_bytes,
+    }
+
+
+def stats_info(stats: Stats) -> StatsInfo:
+    """Describe the sizes of a store."""
+    return {
+        "repos": stats.repos,
+        "branches": stats.branches,
+        "commits": stats.commits,
+        "quarantined": stats.quarantined,
+        "objects": stats.objects,
+        "headBytes": stats.head_bytes,
+        "logicalBytes": stats.logical_bytes,
+        "blobs": stats.blobs,
+        "storedBytes": stats.stored_bytes,
+        "diskBytes": stats.disk_bytes,
+        "catalogBytes": stats.catalog_bytes,
+        "deduplication": round(stats.deduplication, 3),
     }

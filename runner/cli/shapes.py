@@ -253,6 +253,35 @@ class CheckInfo(TypedDict):
     notes: list[str]
 
 
+class CollectInfo(TypedDict):
+    """What a collection of garbage found, and what of it was old enough to go; of a dry run what it found alone."""
+
+    dryRun: bool
+    commits: int
+    layers: int
+    blobs: int
+    sizeBytes: int
+    removedBlobs: int
+    freedBytes: int
+
+
+class StatsInfo(TypedDict):
+    """Sizes of a store; ``logicalBytes`` counts each commit as a copy, ``storedBytes`` each content once."""
+
+    repos: int
+    branches: int
+    commits: int
+    quarantined: int
+    objects: int
+    headBytes: int
+    logicalBytes: int
+    blobs: int
+    storedBytes: int
+    diskBytes: int
+    catalogBytes: int
+    deduplication: float
+
+
 class PipelineInfo(TypedDict):
     """A pipeline at its newest version; ``details`` is the effective spec, ``digest`` its BLAKE2b in hex."""
 
@@ -296,6 +325,8 @@ SCHEMAS: Mapping[str, type] = {
     "project": ProjectInfo,
     "pipelineInfo": PipelineInfo,
     "check": CheckInfo,
+    "collection": CollectInfo,
+    "stats": StatsInfo,
     "account": AccountInfo,
 }
 

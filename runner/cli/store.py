@@ -1,4 +1,4 @@
-"""``runner store``: is the store whole."""
+"""``runner store``: whether it is whole, how much it holds, and what of that is garbage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAMAGED = 4
 
 @noun("store")
 def store() -> None:
-    """Check the store."""
+    """Check, measure and clean the store."""
 
 
 @store.command("check")
@@ -43,3 +43,66 @@ async def check(options: Options, *, read_data: bool) -> int:
         lines += [Text(f"  {words.visible(note)}", style="dim") for note in report.notes]
         world.tell(documents.check_info(report, read_data=read_data), lines)
         return 0 if report.is_sound else DAMAGED
+
+
+@store.command("stats")
+@click.pass_obj
+@in_trio
+async def stats(options: Options) -> None:
+    """Show how much the store holds, as its users count it and as it lies on the disk."""
+    from runner.cli import documents, tables, words
+    from runner.cli.world import opened
+    from runner.store.stats import measure
+
+    async with opened(options) as world:
+        found = await measure(world.store)
+        failed = f", {words.count(found.quarantined)} of failed jobs" if found.quarantined else ""
+        world.tell(
+            documents.stats_info(found),
+            tables.pairs(
+                [
+                    ("repos", f"{words.count(found.repos)}, {words.count(found.branches)} branches"),
+                    ("commits", f"{words.count(found.commits)}{failed}"),
+                    ("at the heads", f"{words.count(found.objects, 'object')}, {words.size(found.head_bytes)}"),
+                    ("all commits", f"{words.size(found.logical_bytes)}, each counted as a copy"),
+                    ("stored", f"{words.count(found.blobs, 'blob')}, {words.size(found.stored_bytes)}"),
+                    ("deduplication", f"{found.deduplication:.1f} times"),
+                    ("on disk", f"{words.size(found.disk_bytes)}, the catalog {words.size(found.catalog_bytes)}"),
+                ]
+            ),
+        )
+
+
+@store.command("gc")
+@click.option("--dry-run", is_flag=True, help="Change nothing, say what is garbage.")
+@click.option("--grace", metavar="DURATION", help="Keep what was found less than so long ago: 10m, 0s.")
+@click.option("--quarantine", metavar="DURATION", help="Keep what failed jobs left for so long: 168h.")
+@click.pass_obj
+@in_trio
+async def gc(options: Options, *, dry_run: bool, grace: str | None, quarantine: str | None) -> None:
+    """Remove what nothing refers to any more: content of deleted commits, what failed jobs left.
+
+    What is found is removed by a later run, once its grace is over, since somebody may still be reading it. A grace of
+    0s removes it at once, for when nothing else uses the store.
+    """
+    from rich.text import Text
+
+    from runner.cli import documents, words
+    from runner.cli.world import opened
+    from runner.spec.durations import parse_duration
+    from runner.store.collect import Graces, collect
+
+    async with opened(options) as world:
+        chosen = world.settings.gc
+        graces = Graces(
+            chosen.grace_seconds if grace is None else parse_duration(grace),
+            chosen.quarantine_seconds if quarantine is None else parse_duration(quarantine),
+        )
+        found = await collect(world.store, graces, dry_run=dry_run)
+        garbage = f"{words.count(found.blobs, 'blob')}, {words.size(found.size_bytes)}"
+        lines = [Text(f"garbage: {garbage}, {words.count(found.commits, 'quarantined commit')}")]
+        if not dry_run:
+            waiting = found.blobs - found.removed_blobs
+            kept = f"; {words.count(waiting, 'blob')} kept for {words.duration(graces.seconds)}" if waiting else ""
+            lines.append(Text(f"freed: {words.size(found.freed_bytes)}{kept}"))
+        world.tell(documents.collect_info(found, dry_run=dry_run), lines)

@@ -43,6 +43,14 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GcSettings:
+    """``[gc]``."""
+
+    grace_seconds: float
+    quarantine_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """``[gateway]``."""
 
@@ -117,6 +125,7 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"]
     log_stream: Literal["stderr", "stdout"]
     storage: StorageSettings
+    gc: GcSettings
     gateway: GatewaySettings
     serve: ServeSettings
     admin: AdminSettings

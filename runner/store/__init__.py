@@ -1,6 +1,6 @@
 """The versioned store. Knows no HTTP, no processes.
 
-The stored form, format 2
+The stored form, format 4
 -------------------------
 
 A store is a folder::
@@ -10,6 +10,7 @@ A store is a folder::
     blobs/                    bytes: `blobs.local`, `blobs.frames`
     locks/writer              held around every write transaction and every checkpoint
     locks/job-…, change-…     held by whoever runs a job or changes a branch, for as long as it lives
+    locks/gc                  held by whoever collects garbage
     locks/bursts-…            held by whoever takes writes to branches, for as long as it lives
 
 ``PRAGMA application_id`` is 0x52554E52, ``PRAGMA user_version`` the format; a newer one is refused, an older one
@@ -24,6 +25,7 @@ Words
 - A *branch* points at a commit and counts its moves; nothing else ever changes once it is finished.
 - A *burst* is what was written to a branch and is no commit yet: an open layer, above sealed ones that are about to
   become commits. What a branch holds for whoever writes to it is its bursts above its head.
+- What is *doomed* was found by a collection with nothing that refers to it; it goes when its grace is over.
 
 What is hashed
 --------------

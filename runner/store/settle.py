@@ -44,7 +44,7 @@ async def settle(store: Store) -> None:
                 lock.release()
     await closing.settle(store)
     await _drop_orphans(store)
-    await _clean(store)
+    await clean(store)
 
 
 async def settle_job(store: Store, key: JobKey) -> None:
@@ -96,8 +96,11 @@ def _drop(tx: Transaction, layer: int) -> None:
     )
 
 
-async def _clean(store: Store) -> None:
-    """Remove the rows of dropped layers, in slots that hold other writers up for some milliseconds each."""
+async def clean(store: Store) -> None:
+    """Remove the rows of dropped layers, in slots that hold other writers up for some milliseconds each.
+
+    Cancellation: what is left is removed the next time.
+    """
     dropping = sa.select(t.layer.c.id).where(t.layer.c.state == LayerState.DROPPING)
     for layer in store.catalog.sql.execute(dropping).scalars().all():
         while await store.writer.write(partial(staging.remove_rows, layer=layer, limit=_ROWS_PER_SLOT)):

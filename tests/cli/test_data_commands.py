@@ -157,3 +157,21 @@ def test_every_setting_is_shown_with_its_origin(runner, tmp_path, monkeypatch):
     assert origins["project"] == ("default", "default")
     assert "RUNNER_NONSENSE" in said.err
     assert "gateway.region" in runner("config", "show").out
+
+
+def test_garbage_is_shown_then_collected_and_the_sizes_tell(filled, tmp_path):
+    (tmp_path / "more").write_bytes(b"m" * 300_000)
+    assert filled("file", "put", str(tmp_path / "more"), "labresults@master").status == 0
+    stats = filled("store", "stats", "-o", "json").document
+    assert (stats["commits"], stats["quarantined"]) == (2, 0)
+    assert stats["logicalBytes"] > stats["headBytes"] > 300_000
+    assert stats["deduplication"] > 1
+    assert "deduplication" in filled("store", "stats").out
+    head = filled("commit", "inspect", "labresults@master", "-o", "json").document["commit"]["id"]
+    assert filled("commit", "squash", f"labresults@{head}").status == 3
+    assert filled("commit", "delete", head).err == f"deleted labresults@{head}\n"
+    assert "garbage: 1 blob, 293.0 KiB" in filled("store", "gc", "--dry-run").out
+    assert filled("store", "gc", "--grace", "soon").status == 2
+    assert filled("store", "gc").out.startswith("garbage: 0 blobs, 0 B")  # its layer is within its grace
+    assert filled("store", "gc", "--grace", "0s", "-o", "json").document["freedBytes"] == 300_000
+    assert filled("store", "check").status == 0

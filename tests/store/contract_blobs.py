@@ -118,3 +118,18 @@ class BackendContract:
                 blobs.open(place)
         with pytest.raises(BlobMissing):
             list(blobs.frames(12345))
+
+    def test_sizes_are_told_also_of_what_is_gone(self, blobs: Blobs):
+        place = publish(blobs, b"x" * 300_000)
+        (packed,) = blobs.append([payload_of(b"y" * 10)])
+        assert blobs.size_of(place) == 300_000
+        assert blobs.size_of(packed) >= 10
+        blobs.delete(place)
+        assert blobs.size_of(place) == 0
+
+    def test_a_pack_whose_writer_is_done_is_written_no_more(self, blobs: Blobs):
+        (place,) = blobs.append([payload_of(b"y" * 10)])
+        blobs.close()
+        assert place.pack is not None
+        assert not blobs.is_written(place.pack)
+        assert not blobs.is_written(12345)

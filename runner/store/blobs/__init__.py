@@ -137,6 +137,12 @@ class Blobs(Protocol):
     def packs(self) -> Iterator[int]:
         """Yield the ids of all packs."""
 
+    def is_written(self, pack: int) -> bool:
+        """Tell whether a live process may still append to *pack*; of one that is gone: no."""
+
+    def size_of(self, place: Place) -> int:
+        """Return the bytes of the file or the pack at *place* as it lies there, 0 when it is gone."""
+
     def frames(self, pack: int) -> Iterator[Frame]:
         """Yield what *pack* says it holds, in order, up to its end or to the first thing that is no frame.
 

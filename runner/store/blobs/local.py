@@ -70,6 +70,24 @@ class LocalBlobs:
                 with suppress(ValueError):
                     yield int(path.stem, 16)
 
+    def is_written(self, pack: int) -> bool:
+        """As `Blobs.is_written`: its writer holds a lock on it."""
+        with refusals(self._folder), suppress(FileNotFoundError):
+            fd = os.open(self._path(Place(pack)), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(fd)
+        return False
+
+    def size_of(self, place: Place) -> int:
+        """As `Blobs.size_of`."""
+        with refusals(self._folder), suppress(FileNotFoundError):
+            return Path(self._path(place)).stat().st_size
+        return 0
+
     def frames(self, pack: int) -> Iterator[Frame]:
         """As `Blobs.frames`."""
         opened = self.open(Place(pack=pack))

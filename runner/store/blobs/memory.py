@@ -42,6 +42,17 @@ class MemoryBlobs:
         """As `Blobs.packs`."""
         yield from tuple(self._packs)
 
+    def is_written(self, pack: int) -> bool:  # noqa: ARG002  # the protocol's
+        """As `Blobs.is_written`: each holds its one blob from the beginning."""
+        return False
+
+    def size_of(self, place: Place) -> int:
+        """As `Blobs.size_of`."""
+        if place.name is not None:
+            return len(self._files.get(place.name, b""))
+        payload = self._packs.get(place.pack or 0)
+        return len(payload.data) if payload else 0
+
     def frames(self, pack: int) -> Iterator[Frame]:
         """As `Blobs.frames`."""
         if pack not in self._packs:

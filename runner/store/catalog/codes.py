@@ -64,3 +64,14 @@ class BlobPlace(IntEnum):
     PACK = 1
     FILE = 2
     REMOTE = 3
+
+
+class Doomed(IntEnum):
+    """What a collection may find that nothing refers to."""
+
+    LAYER = 1
+    PART_LIST = 2
+    MANIFEST = 3
+    BLOB = 4
+    PACK = 5
+    FILE = 6

@@ -73,6 +73,16 @@ part_list = Table(  # what S3 tells of the parts of a multipart object: a JSON a
     "part_list", metadata, _number(), _some("parts", BLOB), **_NUMBERED
 )
 
+doomed = Table(  # what a collection found that nothing refers to; removed when that is still so after a grace
+    "doomed",
+    metadata,
+    _some("kind", INTEGER),
+    _some("name", TEXT),  # a number, or the name of a file
+    _some("since_us", INTEGER),
+    PrimaryKeyConstraint("kind", "name"),
+    **_CLUSTERED,
+)
+
 # Names and history.
 
 project = Table(

@@ -23,7 +23,7 @@ from runner.store.check.report import Problem, Report
 from runner.store.check.stored import StoredBytes
 from runner.store.store import Store
 
-__all__ = ["Problem", "Report", "check_store"]
+__all__ = ["Problem", "Report", "breather", "check_store"]
 
 BREATH_SECONDS = 0.1
 STRUCTURE_PROBLEMS_MAX = 20
@@ -51,7 +51,7 @@ def _check(store: Store, *, read_data: bool) -> Report:
     report = Report()
     stored = StoredBytes(store.blobs)
     catalog = Catalog(store.folder / CATALOG_NAME)
-    breathe = _breather()
+    breathe = breather()
     db = catalog.db
     try:
         db.execute("BEGIN")  # one moment for all that is compared
@@ -94,8 +94,8 @@ def _note_open_work(catalog: Catalog, report: Report) -> None:
         report.notes.append(f"{count:,} layers are open: jobs, bursts or imports are under way")
 
 
-def _breather() -> Callable[[], None]:
-    """Return what to call often: it looks for a cancellation every now and then."""
+def breather() -> Callable[[], None]:
+    """Return what a worker thread calls often: it looks for a cancellation every now and then."""
     next_look = time.monotonic() + BREATH_SECONDS
 
     def breathe() -> None:

@@ -1,0 +1,254 @@
+"""Collecting garbage: mark what is referred to, sweep the rest. Safe beside everything else, and may be broken off.
+
+Roots are all finished commits, open work (jobs, bursts, uploads, changes), S3's versions, and quarantined commits
+within their time. No references are counted: a count would cost every write, and a mistake in it data.
+A collection begins an *epoch*; whatever refers to content anew sets the content's epoch in the same transaction
+(`runner.store.content`), and only content of an earlier epoch is swept. Rows go first, bytes when that is durable:
+bytes without a row are garbage, a row without bytes would be corruption.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import sqlalchemy as sa
+import trio
+
+from runner.model.commit import CommitState
+from runner.model.errors import Conflict
+from runner.store import settle, staging
+from runner.store.blobs import Place
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
+from runner.store.catalog.engine import CATALOG_NAME, Catalog, Transaction
+from runner.store.check import breather
+from runner.store.collect import packs
+from runner.store.collect.doom import sweep
+from runner.store.collect.marks import Layer, Marks, Unreferenced, unnamed_layers
+from runner.store.locks import OwnerLock
+from runner.store.store import Store
+
+_US = 1_000_000
+_QUARANTINED = t.commit.c.state == COMMIT_STATE.code(CommitState.QUARANTINED)
+
+
+class CollectionUnderWay(Conflict):
+    """Another process collects the garbage of the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graces:
+    """How long what nothing refers to is kept.
+
+    Attributes:
+        seconds: After it was found so; 0 only where nothing else uses the store.
+        quarantine_seconds: What a failed job left behind, after the job's end.
+    """
+
+    seconds: float
+    quarantine_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection found and removed.
+
+    Attributes:
+        commits: Quarantined ones whose time was over.
+        layers: That no commit is made of any more.
+        blobs: That nothing refers to.
+        size_bytes: Of these blobs.
+        removed_blobs: Those of them whose grace was over.
+        freed_bytes: Given back to the disk.
+    """
+
+    commits: int = 0
+    layers: int = 0
+    blobs: int = 0
+    size_bytes: int = 0
+    removed_blobs: int = 0
+    freed_bytes: int = 0
+
+
+class _Removed(NamedTuple):
+    blobs: int
+    places: Sequence[Place]
+
+
+async def collect(store: Store, graces: Graces, *, dry_run: bool = False) -> Collected:
+    """Collect the garbage of *store*.
+
+    Args:
+        store: Of which; others may go on using it.
+        graces: What is spared.
+        dry_run: Change nothing, tell what a collection without graces would remove.
+
+    Raises:
+        CollectionUnderWay: (Conflict)
+        StoreUnavailable, StorageFailed: (Unavailable) what was removed by then is gone, nothing else is.
+
+    Cancellation: as an error; the next collection goes on.
+    """
+    if dry_run:
+        return await trio.to_thread.run_sync(_look, store, graces)
+    lock = OwnerLock(store.folder, "gc")
+    if not lock.try_take():
+        raise CollectionUnderWay("the store's garbage is being collected already", hint="wait for that to end")
+    try:
+        return await _collect(store, graces)
+    finally:
+        lock.release()
+
+
+async def _collect(store: Store, graces: Graces) -> Collected:
+    """Go from names to bytes: commits, layers, then content, then packs and files."""
+    grace_us = int(graces.seconds * _US)
+    before_us = time.time_ns() // 1000 - int(graces.quarantine_seconds * _US)
+    commits = await store.writer.write(partial(_drop_quarantined, before_us=before_us))
+    layers = await _unnamed(store)
+    await sweep(store, Doomed.LAYER, layers, grace_us, _drop_layers)
+    await settle.clean(store)
+    epoch = await store.writer.write(_begin_epoch)
+    marks, found = await trio.to_thread.run_sync(_mark, store, epoch)
+    await sweep(store, Doomed.PART_LIST, [str(each) for each in found.part_lists], grace_us, _drop_part_lists)
+    manifests = [str(each) for each in found.manifests]
+    await sweep(store, Doomed.MANIFEST, manifests, grace_us, partial(_drop_manifests, epoch=epoch))
+    blobs, size_bytes = await trio.to_thread.run_sync(_unreferenced_blobs, store, marks, epoch)
+    slots = await sweep(store, Doomed.BLOB, blobs, grace_us, partial(_drop_blobs, epoch=epoch))
+    freed = await packs.unlink(store, [place for slot in slots for place in slot.places])
+    await packs.compact(store)
+    freed += await packs.unlink_unnamed(store, grace_us)
+    removed = sum(slot.blobs for slot in slots)
+    return Collected(commits, len(layers), len(blobs), size_bytes, removed, freed)
+
+
+async def _unnamed(store: Store) -> list[str]:
+    """Return the layers that nothing names and no live owner is about to make a commit of.
+
+    Owners are looked at between two readings: one that is gone by then has published before the second.
+    """
+    first = await trio.to_thread.run_sync(_unnamed_layers, store)
+    free = {layer.id for layer in first if layer.owner is None or _is_free(store, layer.owner)}
+    second = await trio.to_thread.run_sync(_unnamed_layers, store)
+    return [str(layer.id) for layer in second if layer.id in free]
+
+
+def _is_free(store: Store, owner: str) -> bool:
+    lock = OwnerLock(store.folder, owner)
+    if not lock.try_take():
+        return False
+    lock.release()
+    return True
+
+
+# Reading, in worker threads.
+
+
+@contextmanager
+def _snapshot(store: Store) -> Iterator[sqlite3.Connection]:
+    """Give the catalog as it is at one moment."""
+    catalog = Catalog(store.folder / CATALOG_NAME)
+    try:
+        catalog.db.execute("BEGIN")
+        yield catalog.db
+        catalog.db.execute("ROLLBACK")
+    finally:
+        catalog.close()
+
+
+def _unnamed_layers(store: Store) -> list[Layer]:
+    with _snapshot(store) as db:
+        return unnamed_layers(db)
+
+
+def _mark(store: Store, epoch: int) -> tuple[Marks, Unreferenced]:
+    with _snapshot(store) as db:
+        marks = Marks(db, breather())
+        marks.mark_entries(db)
+        return marks, marks.unreferenced(db, epoch)
+
+
+def _unreferenced_blobs(store: Store, marks: Marks, epoch: int) -> tuple[list[str], int]:
+    """Return the blobs that no entry and no manifest refers to, and their bytes."""
+    with _snapshot(store) as db:
+        marks.mark_extents(db)
+        blobs = marks.unreferenced_blobs(db, epoch)
+        return [str(blob) for blob in blobs], _bytes_of(db, blobs)
+
+
+def _look(store: Store, graces: Graces) -> Collected:
+    """Tell what a collection would remove, of what is unreferenced at this moment."""
+    before_us = time.time_ns() // 1000 - int(graces.quarantine_seconds * _US)
+    with _snapshot(store) as db:
+        old = db.execute(
+            "SELECT id FROM commits WHERE state = ? AND finished_us < ?",
+            (COMMIT_STATE.code(CommitState.QUARANTINED), before_us),
+        ).fetchall()
+        layers = [layer.id for layer in unnamed_layers(db, but={commit for (commit,) in old})]
+        (epoch,) = db.execute(_EPOCH).fetchone()
+        marks = Marks(db, breather())
+        marks.mark_entries(db, but=set(layers))
+        marks.mark_extents(db, but=set(marks.unreferenced(db, epoch + 1).manifests))
+        blobs = marks.unreferenced_blobs(db, epoch + 1)
+        return Collected(len(old), len(layers), len(blobs), _bytes_of(db, blobs))
+
+
+def _bytes_of(db: sqlite3.Connection, blobs: Sequence[int]) -> int:
+    return sum(db.execute("SELECT size FROM blob WHERE id = ?", (blob,)).fetchone()[0] for blob in blobs)
+
+
+# Writing, in transactions.
+
+_EPOCH = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'gc_epoch'"
+
+
+def _begin_epoch(tx: Transaction) -> int:
+    (epoch,) = tx.db.execute(_EPOCH).fetchone()
+    tx.db.execute("UPDATE meta SET value = ? WHERE name = 'gc_epoch'", (str(epoch + 1),))
+    return int(epoch) + 1
+
+
+def _drop_quarantined(tx: Transaction, before_us: int) -> int:
+    old = tx.sql.execute(sa.select(t.commit.c.id).where(_QUARANTINED, t.commit.c.finished_us < before_us)).scalars()
+    numbers = old.all()
+    for number in numbers:
+        tx.sql.execute(sa.update(t.job).where(t.job.c.commit_id == number).values(commit_id=None))
+        tx.sql.execute(sa.delete(t.commit).where(t.commit.c.id == number))
+    return len(numbers)
+
+
+def _drop_layers(tx: Transaction, names: Sequence[str]) -> None:
+    for name in names:
+        tx.sql.execute(sa.delete(t.run).where(t.run.c.layer == int(name)))
+        staging.set_state(tx, int(name), LayerState.DROPPING)
+
+
+def _drop_part_lists(tx: Transaction, names: Sequence[str]) -> None:
+    tx.db.executemany("DELETE FROM part_list WHERE id = ?", [(int(name),) for name in names])
+
+
+def _drop_manifests(tx: Transaction, names: Sequence[str], epoch: int) -> None:
+    for name in names:
+        row = (int(name), epoch)
+        if tx.db.execute("DELETE FROM manifest WHERE id = ? AND epoch < ?", row).rowcount:
+            tx.db.execute("DELETE FROM extent WHERE manifest = ?", row[:1])
+
+
+def _drop_blobs(tx: Transaction, names: Sequence[str], epoch: int) -> _Removed:
+    """Remove rows; return how many, and the files that are nobody's now. A pack goes when all its rows are gone."""
+    places = []
+    count = 0
+    for name in names:
+        row = tx.db.execute(
+            "DELETE FROM blob WHERE id = ? AND epoch < ? RETURNING place, name", (int(name), epoch)
+        ).fetchone()
+        if row is not None:
+            count += 1
+            places += [Place(name=row[1])] if row[0] == BlobPlace.FILE else []
+    return _Removed(count, places)

@@ -1,0 +1,114 @@
+"""What nothing refers to any more: layers by commits and open work, content by entries, versions and uploads.
+
+All here reads a snapshot of the catalog in a worker thread. Marks are a byte for each number, since a set of millions
+of numbers would be fifty times as large.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
+
+from runner.store.catalog.codes import JOB_TERMINAL_FROM, EntryKind, LayerState
+
+_SETTLED = (LayerState.SEALED, LayerState.QUARANTINED)
+
+_OF_COMMITS = """
+    SELECT c.id, j.value FROM commits c, json_each(c.layers) j
+    UNION ALL SELECT c.id, j.value FROM commits c, json_each(c.read_set) j
+"""
+_OF_OPEN_WORK = f"""
+    SELECT layer FROM stack
+    UNION SELECT layer FROM burst
+    UNION SELECT a.layer FROM attempt a JOIN job ON job.id = a.job WHERE job.state < {JOB_TERMINAL_FROM}
+"""  # noqa: S608  # constants
+_COVERED = "SELECT j.value FROM run r, json_each(r.covers) j WHERE r.layer = ?"
+_ENTRIES = "SELECT kind, content, parts FROM entry WHERE layer = ? AND kind != 0"
+_BESIDE = """
+    SELECT kind, content, parts FROM version WHERE kind != 0 UNION ALL SELECT kind, content, NULL FROM part
+"""
+
+
+class Layer(NamedTuple):
+    """A sealed layer that nothing names; *owner*, while it lives, may be about to make a commit of it."""
+
+    id: int
+    owner: str | None
+
+
+class Unreferenced(NamedTuple):
+    """Numbers of what nothing refers to."""
+
+    part_lists: list[int]
+    manifests: list[int]
+
+
+def unnamed_layers(db: sqlite3.Connection, *, but: Collection[int] = ()) -> list[Layer]:
+    """Return the sealed and quarantined layers that no commit is made of or read from, and no open work needs.
+
+    The commits *but* count as removed.
+    """
+    named = {layer for (layer,) in db.execute(_OF_OPEN_WORK)}
+    named.update(layer for commit, layer in db.execute(_OF_COMMITS) if commit not in but)
+    for layer in tuple(named):  # a run is compared with the deltas that it was merged from
+        named.update(delta for (delta,) in db.execute(_COVERED, (layer,)))
+    rows = db.execute("SELECT id, owner FROM layer WHERE state IN (?, ?) ORDER BY id", _SETTLED)
+    return [layer for layer in map(Layer._make, rows) if layer.id not in named]
+
+
+class Marks:
+    """Content that is referred to. A collection marks it in two steps, with the sweep of manifests in between."""
+
+    def __init__(self, db: sqlite3.Connection, breathe: Callable[[], None]) -> None:
+        self._breathe = breathe
+        self._blobs = _marks_for(db, "blob")
+        self._manifests = _marks_for(db, "manifest")
+        self._part_lists = _marks_for(db, "part_list")
+
+    def mark_entries(self, db: sqlite3.Connection, *, but: Collection[int] = ()) -> None:
+        """Mark what entries, versions and uploads refer to; those of the layers *but* count as removed."""
+        layers = db.execute("SELECT id FROM layer WHERE state != ? ORDER BY id", (LayerState.DROPPING,)).fetchall()
+        for (layer,) in layers:
+            if layer not in but:
+                self._mark(db.execute(_ENTRIES, (layer,)))
+        self._mark(db.execute(_BESIDE))
+
+    def mark_extents(self, db: sqlite3.Connection, *, but: Collection[int] = ()) -> None:
+        """Mark the blobs of all manifests that are there; those of the manifests *but* count as removed."""
+        for manifest, blob in db.execute("SELECT manifest, blob FROM extent"):
+            self._breathe()
+            if manifest not in but:
+                _set(self._blobs, blob)
+
+    def unreferenced(self, db: sqlite3.Connection, epoch: int) -> Unreferenced:
+        """Return the part lists and manifests without a mark; not those that got a reference in *epoch*."""
+        part_lists = db.execute("SELECT id FROM part_list")
+        manifests = db.execute("SELECT id FROM manifest WHERE epoch < ?", (epoch,))
+        return Unreferenced(_unmarked(self._part_lists, part_lists), _unmarked(self._manifests, manifests))
+
+    def unreferenced_blobs(self, db: sqlite3.Connection, epoch: int) -> list[int]:
+        """Return the blobs without a mark; not those that got a reference in *epoch*."""
+        return _unmarked(self._blobs, db.execute("SELECT id FROM blob WHERE epoch < ?", (epoch,)))
+
+    def _mark(self, rows: Iterable[tuple[int, int, int | None]]) -> None:
+        for kind, content, parts in rows:
+            self._breathe()
+            _set(self._blobs if kind == EntryKind.BLOB else self._manifests, content)
+            if parts is not None:
+                _set(self._part_lists, parts)
+
+
+def _marks_for(db: sqlite3.Connection, table: str) -> bytearray:
+    (last,) = db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608  # one of three
+    return bytearray(last + 1)
+
+
+def _set(marks: bytearray, number: int) -> None:
+    """Mark a number; one that was made since the marks were is not up for removal."""
+    if number < len(marks):
+        marks[number] = 1
+
+
+def _unmarked(marks: bytearray, numbers: Iterable[tuple[int]]) -> list[int]:
+    return [number for (number,) in numbers if number < len(marks) and not marks[number]]

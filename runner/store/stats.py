@@ -1,0 +1,96 @@
+"""How much a store holds: as its users count it, and as it lies on the disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import trio
+
+from runner.model.commit import CommitState
+from runner.store.blobs import Place
+from runner.store.catalog.codes import COMMIT_STATE
+from runner.store.catalog.engine import CATALOG_NAME, Catalog
+from runner.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Sizes of a store.
+
+    Attributes:
+        repos: In all projects.
+        commits: Finished ones.
+        quarantined: Commits that failed jobs left behind.
+        objects: At the heads of all branches.
+        head_bytes: Of these objects.
+        logical_bytes: Of all finished commits, each counted as if it were a copy.
+        blobs: Pieces of content, each stored once.
+        stored_bytes: Of these.
+        disk_bytes: Packs and files as they lie there, with what is not collected yet.
+        catalog_bytes: The database, with its log.
+    """
+
+    repos: int
+    branches: int
+    commits: int
+    quarantined: int
+    objects: int
+    head_bytes: int
+    logical_bytes: int
+    blobs: int
+    stored_bytes: int
+    disk_bytes: int
+    catalog_bytes: int
+
+    @property
+    def deduplication(self) -> float:
+        """How many times as large copies of all commits would be; 1 of an empty store."""
+        return self.logical_bytes / self.stored_bytes if self.stored_bytes else 1.0
+
+
+_HEADS = """
+    SELECT count(*), coalesce(sum(c.objects), 0), coalesce(sum(c.bytes), 0)
+    FROM branch b LEFT JOIN commits c ON c.id = b.head
+"""
+_COMMITS = "SELECT count(*), coalesce(sum(bytes), 0) FROM commits WHERE state = ?"
+_BLOBS = "SELECT count(*), coalesce(sum(size), 0) FROM blob"
+
+
+async def measure(store: Store) -> Stats:
+    """Add up what *store* holds; reads every blob's row and lists every file.
+
+    Raises:
+        StorageFailed: The folder cannot be listed.
+    """
+    return await trio.to_thread.run_sync(_measure, store)
+
+
+def _measure(store: Store) -> Stats:
+    catalog = Catalog(store.folder / CATALOG_NAME)
+    try:
+        db = catalog.db
+        db.execute("BEGIN")
+        branches, objects, head_bytes = db.execute(_HEADS).fetchone()
+        finished, logical = db.execute(_COMMITS, (COMMIT_STATE.code(CommitState.FINISHED),)).fetchone()
+        quarantined, _ = db.execute(_COMMITS, (COMMIT_STATE.code(CommitState.QUARANTINED),)).fetchone()
+        blobs, stored = db.execute(_BLOBS).fetchone()
+        (repos,) = db.execute("SELECT count(*) FROM repo").fetchone()
+        db.execute("ROLLBACK")
+    finally:
+        catalog.close()
+    disk = sum(size for _, size in store.blobs.files())
+    disk += sum(store.blobs.size_of(Place(pack=pack)) for pack in store.blobs.packs())
+    files = (store.folder / f"{CATALOG_NAME}{end}" for end in ("", "-wal"))
+    return Stats(
+        repos=repos,
+        branches=branches,
+        commits=finished,
+        quarantined=quarantined,
+        objects=objects,
+        head_bytes=head_bytes,
+        logical_bytes=logical,
+        blobs=blobs,
+        stored_bytes=stored,
+        disk_bytes=disk,
+        catalog_bytes=sum(file.stat().st_size for file in files if file.exists()),
+    )
