@@ -7,11 +7,14 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
+from runner.host.init import leave_init_behind
+
 
 def main() -> NoReturn:
     """Run the command line and leave with its status."""
     if sys.platform == "win32":
         sys.exit("runner needs Linux or macOS; on Windows use WSL2: https://learn.microsoft.com/windows/wsl/install")
+    leave_init_behind()  # first: it forks, and everything below is for the child alone
     from runner.cli.app import execute
     from runner.cli.options import Options
 
