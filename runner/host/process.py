@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
+import fcntl
 import os
 import signal
 import sys
+import termios
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,8 +22,10 @@ from runner.model.job import ProcessExit
 if TYPE_CHECKING:
     from runner.host.launch import Plan
 
-_RECEIVE_BYTES = 64 * 1024
-_DRAIN_SECONDS = 1.0  # for a pipe that somebody holds though nothing of the command is left
+_PIPE_BYTES = 16 * 1024  # so little, since what lies in it is late by as long as it takes to tell many short lines
+_INT_BYTES = 4  # what FIONREAD fills in
+_LITTLE_BYTES = 4096
+_GATHER_SECONDS = 0.005  # until a pipe is read again that gave little: lines one by one cost ten times as much
 _BURIAL_SECONDS = 10.0  # the launcher gives itself half of that
 
 OnLines = Callable[[str, Sequence[str]], Awaitable[None]]
@@ -181,38 +184,53 @@ async def _hear(child: Child, on_lines: OnLines, redactor: Redactor) -> None:
 
 
 async def _pump(
-    name: str, stream: trio.abc.ReceiveStream, gone: trio.Event, on_lines: OnLines, redactor: Redactor
+    name: str, stream: trio.lowlevel.FdStream, gone: trio.Event, on_lines: OnLines, redactor: Redactor
 ) -> None:
-    """Pass lines on until the end of *stream*, or until it is quiet though nobody of ours holds it any more."""
+    """Pass lines on until the end of *stream*, or of what lies in it when nobody of ours holds it any more."""
+    if sys.platform == "linux":
+        fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     splitter = LineSplitter(redactor)
     async with trio.open_nursery() as nursery:
-        limit = _Limit()
-        nursery.start_soon(limit.begin_after, gone)
-        while data := await limit.receive(stream):
+        rest = _Rest(stream)
+        nursery.start_soon(rest.measure_after, gone)
+        while data := await rest.receive():
             if lines := splitter.feed(data):
                 await on_lines(name, lines)
+            if len(data) < _LITTLE_BYTES:
+                with trio.move_on_after(_GATHER_SECONDS):
+                    await gone.wait()
         nursery.cancel_scope.cancel()
     if lines := splitter.close():
         await on_lines(name, lines)
 
 
-class _Limit:
-    """A time limit for the next bytes that begins with an event; it cuts the wait for bytes, never their delivery."""
+class _Rest:
+    """What is still to be read of a pipe: no wait for more once nothing of the command is left, and nothing lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: trio.lowlevel.FdStream) -> None:
+        self._stream = stream
         self._scope = trio.CancelScope()
-        self._deadline = math.inf
+        self._left: int | None = None
 
-    async def begin_after(self, event: trio.Event) -> None:
+    async def measure_after(self, event: trio.Event) -> None:
+        """After *event* take what lies in the pipe for all that comes: a stranger may hold it, and for ever."""
         await event.wait()
-        self._deadline = trio.current_time() + _DRAIN_SECONDS
-        self._scope.deadline = self._deadline
+        size = fcntl.ioctl(self._stream.fileno(), termios.FIONREAD, bytes(_INT_BYTES))
+        self._left = int.from_bytes(size, sys.byteorder)
+        self._scope.cancel()
 
-    async def receive(self, stream: trio.abc.ReceiveStream) -> bytes | bytearray:
-        self._scope = trio.CancelScope(deadline=self._deadline)
-        with self._scope:
-            return await stream.receive_some(_RECEIVE_BYTES)
-        return b""
+    async def receive(self) -> bytes | bytearray:
+        """Return some bytes; none at the end."""
+        data: bytes | bytearray = b""
+        if self._left is None:
+            with trio.CancelScope() as self._scope:
+                data = await self._stream.receive_some(_PIPE_BYTES)
+                if self._left is None:
+                    return data
+        if not data and self._left:
+            data = await self._stream.receive_some(min(self._left, _PIPE_BYTES))
+        self._left = (self._left or 0) - len(data)
+        return data
 
 
 async def _first(*events: trio.Event) -> None:

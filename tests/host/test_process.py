@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -159,6 +160,36 @@ async def test_a_grandchild_that_holds_the_pipe_delays_nothing(run, heard, mark)
     assert len(ended.leftovers) == 1
     assert heard.stdout == ["done"]
     assert alive(f"sleep {mark}") == []
+
+
+async def test_a_stranger_that_holds_the_pipe_delays_nothing_and_costs_no_line(run, heard, tmp_path):
+    """Nothing of the command is left then, so all that it wrote lies in the pipe."""
+    give_away = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as stranger:
+    stranger.connect(sys.argv[1])
+    socket.send_fds(stranger, [b"x"], [1])
+print("x" * 10_000)
+"""
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.bind(str(tmp_path / "s"))
+        stranger.listen()
+        with trio.fail_after(10):
+            await run(sys.executable, "-c", give_away, str(tmp_path / "s"))
+        connection, _ = stranger.accept()
+        _, (held,), _, _ = socket.recv_fds(connection, 1, 1)
+        connection.close()
+        os.close(held)
+    assert heard.stdout == ["x" * 10_000]
+
+
+async def test_no_line_is_lost_to_a_listener_that_is_slower_than_the_end(run, heard):
+    async def hear_slowly(stream, lines):
+        await trio.sleep(0.6)
+        await heard(stream, lines)
+
+    await run("seq", "100000", "108000", on_lines=hear_slowly)
+    assert heard.stdout == [str(number) for number in range(100_000, 108_001)]
 
 
 async def test_a_daemon_in_a_session_of_its_own_is_found_and_killed(run, mark):
