@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 
 import click
 
@@ -79,28 +82,45 @@ async def wait(options: Options, name: str) -> int:
 @job.command("logs")
 @_JOB
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
+@click.option("--datum", metavar="ID", default="", help="Only of this datum; its first digits will do.")
+@click.option("--since", metavar="TIME", help="Only what is no older than 5m, 1h30m, or than an RFC 3339 time.")
+@click.option("--user/--no-user", default=None, help="Lines of the user code alone, or none of them.")
 @click.option("--system", is_flag=True, help="What the runner did, too, with times.")
-@click.option("--raw", is_flag=True, help="Every record as a JSON line.")
+@click.option("--raw", is_flag=True, help="Every record as a JSON line, as with -o json.")
 @click.pass_obj
 @in_trio
-async def logs(options: Options, name: str, *, follow: bool, system: bool, raw: bool) -> None:
-    """Print what the user code of a job wrote."""
-    from runner.cli.following import records_of
+async def logs(
+    options: Options,
+    name: str,
+    *,
+    follow: bool,
+    datum: str,
+    since: str | None,
+    user: bool | None,
+    system: bool,
+    raw: bool,
+) -> None:
+    """Print what the user code of a job wrote, line by line."""
+    from runner.cli.following import Wanted, pages_of, read_since
     from runner.cli.inquiry import one_job
-    from runner.cli.lines import as_json, as_plain, as_seen
+    from runner.cli.lines import Record, as_json, as_plain, as_seen
     from runner.cli.world import opened
 
+    write: Callable[[Record], str | None]
+    is_json = raw or options.is_json
+    if user is None and not system and not is_json:
+        user = True
+    wanted = Wanted(user, datum, read_since(since) if since else None)
     async with opened(options) as world:
         found = await one_job(world.store, world.project, name)
-        async for record in records_of(world.store, found.key, follow=follow):
-            line: str | None
-            if raw or options.is_json:
-                line = as_json(record)
-            elif system:
-                line = as_plain(record)
-            elif not record.get("user"):
-                continue
-            else:
-                line = as_seen(record, world.look) if world.look.is_terminal else str(record.get("message", ""))
-            sys.stdout.write(f"{line}\n")
+        if is_json:
+            write = as_json
+        elif system or not user:
+            write = as_plain
+        elif world.look.is_terminal:
+            write = partial(as_seen, look=world.look)
+        else:
+            write = itemgetter("message")
+        async for page in pages_of(world.store, found.key, wanted, follow=follow):
+            sys.stdout.write("".join(f"{write(record)}\n" for record in page))
             sys.stdout.flush()

@@ -17,6 +17,8 @@ from runner.cli.words import visible
 
 Record = Mapping[str, Any]
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode
+
 _EVENT = 22
 _KINDS = {"warning": "warn", "critical": "error"}
 _STREAMS = {"stdout": "out", "stderr": "err"}
@@ -35,7 +37,7 @@ _OTHER = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?
 
 def as_json(record: Record) -> str:
     """Write a record as one JSON line."""
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _encode(record)
 
 
 def as_plain(record: Record) -> str:

@@ -5,7 +5,7 @@ Events are ``noun.past_verb``; what belongs to everything that a task and its ch
 `structlog.contextvars.bind_contextvars`.
 
     ts             RFC 3339 with nanoseconds
-    level, event   of the system's own events; lines of the user's code have no event
+    level, event   line.written for lines of the user's code
     projectName, pipelineName, jobId, datumId, workerId
     user, stream   true, and stdout or stderr, for lines of the user's code
     message        the line, or the event in words
@@ -67,7 +67,7 @@ class Log:
     def user_records(self, stream: str, lines: Sequence[str]) -> Sequence[Record]:
         """Make the records of lines of the user's code that came together; secrets were taken from them already."""
         bound = {_PACHYDERM.get(name, name): value for name, value in structlog.contextvars.get_contextvars().items()}
-        told = {"ts": _now(), "level": "info", "user": True, "stream": stream, **bound}
+        told = {"ts": _now(), "level": "info", "event": "line.written", "user": True, "stream": stream, **bound}
         return [{**told, "message": line} for line in lines]
 
     def hand_on(self, record: Record) -> None:

@@ -1,7 +1,8 @@
 """Hints between the processes on one store: something has changed, look again.
 
 Each listener has a socket in the store's folder, and whoever changed something sends a byte to all of them. A hint may
-be lost and means nothing by itself: what is there to do stands in the catalog.
+be lost and means nothing by itself: what is there to do stands in the catalog. Jobs may write many lines a second, so
+that a hint on those goes only to who follows a log.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 import trio
 
 _FOLDER = "events"
+_HEARS_LINES = ".lines"
+"""Ends the name of a socket whose listener follows a log."""
 
 
 class News:
@@ -32,11 +35,18 @@ class News:
                 self._heard.recv(1)
 
 
-def tell(folder: Path) -> None:
-    """Give everybody who listens on the store in *folder* a hint; never waits, never fails."""
+def tell(folder: Path, *, lines: bool = False) -> None:
+    """Give everybody who listens on the store in *folder* a hint; never waits, never fails.
+
+    Args:
+        folder: The store's.
+        lines: All that is new are lines of a job's log.
+    """
     with suppress(OSError), _opened(folder) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
         for path in Path(place).iterdir():
+            if lines and path.suffix != _HEARS_LINES:
+                continue
             try:
                 sender.sendto(b"\0", str(path))
             except ConnectionRefusedError:  # its process died
@@ -46,9 +56,9 @@ def tell(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def listen(folder: Path) -> AsyncIterator[News]:
-    """Hear the hints on the store in *folder* for as long as the block runs."""
-    name = f"{os.getpid()}-{secrets.token_hex(4)}"
+async def listen(folder: Path, *, lines: bool = False) -> AsyncIterator[News]:
+    """Hear the hints on the store in *folder* for as long as the block runs, with *lines* also those on logs."""
+    name = f"{os.getpid()}-{secrets.token_hex(4)}{_HEARS_LINES if lines else ''}"
     with _opened(folder) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.setblocking(False)
         heard.bind(f"{place}/{name}")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import trio
 
 from runner.model.job import JobKey
-from runner.store import jobs
+from runner.store import events, jobs
 from runner.store.catalog import tables as t
 from runner.store.store import Store
 
@@ -18,6 +18,8 @@ CHUNK_BYTES = 64 * 1024
 CHUNK_SECONDS = 0.2
 
 Line = Mapping[str, Any]
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class JobLog:
@@ -30,7 +32,7 @@ class JobLog:
         self._lines: list[bytes] = []
         self._held = 0
         self._closing = False
-        self._changed = trio.Condition()
+        self._some, self._enough, self._taken = trio.Event(), trio.Event(), trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write what is appended, at the latest 200 ms later, until `aclose`.
@@ -38,47 +40,43 @@ class JobLog:
         Cancellation: what is held is lost; end it with `aclose`.
         """
         task_status.started()
-        while await self._wait_for_lines():
+        while True:
+            await self._some.wait()
+            if not self._lines:
+                return
             with trio.move_on_after(CHUNK_SECONDS):
-                await self._wait_for_a_chunk()
+                await self._enough.wait()
             await self._write()
 
     async def append(self, *lines: Line) -> None:
         """Add lines, without secrets; waits while the disk is slower than they come."""
-        async with self._changed:  # once for all of them: handing it over costs more than a line
-            for line in lines:
-                while self._held >= CHUNK_BYTES:
-                    self._changed.notify_all()
-                    await self._changed.wait()
-                text = json.dumps(line, separators=(",", ":")).encode() + b"\n"
-                self._lines.append(text)
-                self._held += len(text)
-            self._changed.notify_all()
+        for line in lines:
+            while self._held >= CHUNK_BYTES:
+                await self._taken.wait()
+            text = _encode(line).encode() + b"\n"
+            self._lines.append(text)
+            self._held += len(text)
+            self._some.set()
+            if self._held >= CHUNK_BYTES:
+                self._enough.set()
 
     async def aclose(self) -> None:
         """Let `run` write what is held and return."""
-        async with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-
-    async def _wait_for_lines(self) -> bool:
-        async with self._changed:
-            while not self._lines and not self._closing:
-                await self._changed.wait()
-        return bool(self._lines)
-
-    async def _wait_for_a_chunk(self) -> None:
-        async with self._changed:
-            while self._held < CHUNK_BYTES and not self._closing:
-                await self._changed.wait()
+        self._closing = True
+        self._some.set()
+        self._enough.set()
+        await trio.lowlevel.checkpoint()
 
     async def _write(self) -> None:
-        async with self._changed:
-            lines, self._lines, self._held = self._lines, [], 0
-            self._changed.notify_all()
+        lines, self._lines, self._held = self._lines, [], 0
+        if not self._closing:
+            self._some, self._enough = trio.Event(), trio.Event()
+        self._taken.set()
+        self._taken = trio.Event()
         values = {"job": self._job, "first_line": self._next_line, "lines": len(lines), "text": b"".join(lines)}
         self._next_line += len(lines)
         await self._store.writer.write(lambda tx: tx.sql.execute(sa.insert(t.log_chunk).values(values)))
+        events.tell(self._store.folder, lines=True)
 
 
 async def read(store: Store, key: JobKey, *, after_line: int = 0, limit: int = 1000) -> Sequence[tuple[int, Line]]:

@@ -16,6 +16,15 @@ def job_owner(key: JobKey) -> str:
     return f"job-{key.project}-{key.pipeline}-{key.id}"
 
 
+def is_held(folder: Path, name: str) -> bool:
+    """Tell whether the writer that took a lock by that name is alive and at work."""
+    lock = OwnerLock(folder, name)
+    if lock.try_take():
+        lock.release()
+        return False
+    return True
+
+
 class OwnerLock:
     """A lock by name. It is taken before a row names it, so a row whose lock is free belongs to nobody."""
 

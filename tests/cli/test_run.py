@@ -41,7 +41,7 @@ def test_in_a_pipe_stdout_is_the_job_alone_and_stderr_is_json_lines(runner, spec
     assert said.out.count("\n") == 1
     records = [json.loads(line) for line in said.err.splitlines()]
     assert {"copied", "careful"} <= {record["message"] for record in records if record.get("user")}
-    events = [record["event"] for record in records if "event" in record]
+    events = [record["event"] for record in records if not record.get("user")]
     assert events[0] == "job.started"
     assert events[-1] == "job.succeeded"
     assert "\r" not in said.err

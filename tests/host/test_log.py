@@ -41,10 +41,10 @@ def test_time_has_nanoseconds(log):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", log.record("info", "a.b", {})["ts"])
 
 
-def test_a_line_of_the_user_is_marked_and_has_no_event(log):
+def test_a_line_of_the_user_is_marked(log):
     (record,) = log.user_records("stderr", ["boo"])
     assert (record["user"], record["stream"], record["message"]) == (True, "stderr", "boo")
-    assert "event" not in record
+    assert (record["level"], record["event"]) == ("info", "line.written")
 
 
 def test_no_secret_is_in_a_record_however_deep(log, records):

@@ -298,7 +298,7 @@ async def test_what_is_said_is_kept_with_the_job(job, store):
     lines = [line for _, line in await read(store, job.key)]
     users = {(line["stream"], line["message"]) for line in lines if line.get("user")}
     assert users == {("stdout", "one"), ("stderr", "two")}
-    events = [line["event"] for line in lines if "event" in line]
+    events = [line["event"] for line in lines if not line.get("user")]
     assert events[0] == "job.started"
     assert events[-1] == "job.succeeded"
     assert all(line["jobId"] == job.key.id and line["pipelineName"] == "copy" for line in lines)
