@@ -21,7 +21,7 @@ _HOUSE = "House"
 
 COMMANDS = {
     "run": Lazy("runner.cli.run:run", _RUN, "Run one job of a spec to its end."),
-    "worker": Lazy("runner.cli.worker:worker", _RUN, "Run the jobs of specs as their inputs move."),
+    "worker": Lazy("runner.cli.worker:worker", _RUN, "Run the jobs of pipelines as their inputs move."),
     "serve": Lazy("runner.cli.serve:serve", _RUN, "Serve the whole store over S3."),
     "spec": Lazy("runner.cli.spec:spec", _RUN, "Check a spec, show what it means."),
     "schema": Lazy("runner.cli.schema:schema", _RUN, "Print the JSON Schema of a spec or a document."),
@@ -29,8 +29,8 @@ COMMANDS = {
     "branch": Lazy("runner.cli.branch:branch", _DATA, "Create, list, inspect and delete branches."),
     "commit": Lazy("runner.cli.commit:commit", _DATA, "List, inspect and compare commits."),
     "file": Lazy("runner.cli.file:file", _DATA, "Put, get, list, show and delete objects."),
-    "pipeline": Lazy("runner.cli.pipeline:pipeline", _JOBS, "List and inspect pipelines."),
-    "job": Lazy("runner.cli.job:job", _JOBS, "List, inspect and follow jobs."),
+    "pipeline": Lazy("runner.cli.pipeline:pipeline", _JOBS, "Create, update, stop, start, delete pipelines."),
+    "job": Lazy("runner.cli.job:job", _JOBS, "List, inspect, follow and stop jobs."),
     "datum": Lazy("runner.cli.datum:datum", _JOBS, "List and inspect the datums of a job."),
     "provenance": Lazy("runner.cli.provenance:provenance", _JOBS, "Show where a commit is from."),
     "project": Lazy("runner.cli.project:project", _HOUSE, "List projects."),

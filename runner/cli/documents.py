@@ -36,6 +36,7 @@ from runner.model.commit import Branch, Commit, Repo
 from runner.model.entry import Entry
 from runner.model.ids import CommitId
 from runner.model.job import Attempt, Job, JobInput, JobKey
+from runner.model.pipeline import PipelineState
 
 if TYPE_CHECKING:
     from runner.store.check import Report
@@ -229,13 +230,18 @@ def job_info(job: Job) -> JobInfo:
 
 
 def pipeline_info(pipeline: Registered, last: Job | None = None) -> PipelineInfo:
-    """Describe a pipeline at its newest version, with the state of its last job if it has one."""
+    """Describe a pipeline at the version in force, with the state of its last job if it has one."""
     document: PipelineInfo = {
         "pipeline": {"project": {"name": pipeline.project}, "name": pipeline.name},
         "version": pipeline.version,
+        "newestVersion": pipeline.newest,
+        "type": "PIPELINE_TYPE_TRANSFORM",
         "createdAt": rfc3339(pipeline.created),
         "digest": pipeline.digest,
     }
+    if pipeline.state is not None:
+        document["state"] = f"PIPELINE_{pipeline.state.value}"
+        document["stopped"] = pipeline.state is PipelineState.PAUSED
     if last is not None:
         document["lastJobState"] = JOB_PREFIX + last.state.value
     return document

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 import click
 
-from runner.cli.options import Options, in_trio, noun
+from runner.cli.options import Options, in_trio, noun, remark
 from runner.model.job import JobState
 
 _JOB = click.argument("name", metavar="JOB")
@@ -18,7 +18,7 @@ _STATES = tuple(state.value.lower() for state in JobState)
 
 @noun("job")
 def job() -> None:
-    """List, inspect and follow jobs; JOB is PIPELINE@ID or ID, which 8 digits name."""
+    """List, inspect, follow, stop and delete jobs; JOB is PIPELINE@ID or ID, which 8 digits name."""
 
 
 @job.command("list")
@@ -124,3 +124,38 @@ async def logs(
         async for page in pages_of(world.store, found.key, wanted, follow=follow):
             sys.stdout.write("".join(f"{write(record)}\n" for record in page))
             sys.stdout.flush()
+
+
+@job.command("stop")
+@_JOB
+@click.pass_obj
+@in_trio
+async def stop(options: Options, name: str) -> None:
+    """End a job before its time, wherever it runs, and wait until it has ended; nothing of it is published."""
+    from runner.cli import documents, tables
+    from runner.cli.following import until_ended
+    from runner.cli.inquiry import one_job
+    from runner.cli.world import opened
+    from runner.store import control
+
+    async with opened(options) as world:
+        found = await one_job(world.store, world.project, name)
+        await control.stop(world.store, found.key)
+        ended = await until_ended(world.store, found.key)
+        world.tell(documents.job_info(ended), tables.jobs_table([ended], world.now, world.look))
+
+
+@job.command("delete")
+@_JOB
+@click.pass_obj
+@in_trio
+async def delete(options: Options, name: str) -> None:
+    """Delete what is known of a job that has ended; its commit stays."""
+    from runner.cli.inquiry import one_job
+    from runner.cli.world import opened
+    from runner.store import control
+
+    async with opened(options) as world:
+        found = await one_job(world.store, world.project, name)
+        await control.delete(world.store, found.key)
+        remark(options, f"deleted the job {found.key}")

@@ -1,15 +1,82 @@
-"""``runner pipeline``: what was run under which name, and in which versions."""
+"""``runner pipeline``: what workers run as branches move, and what was run under which name, in which versions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from runner.cli.options import Options, in_trio, noun
+from runner.cli.options import Options, in_trio, noun, remark
+
+if TYPE_CHECKING:
+    from runner.cli.world import World
+    from runner.spec.pipelines import Loaded
+    from runner.store.pipelines import Registered
+
+_SPEC = click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+_NAME = click.argument("name")
 
 
 @noun("pipeline")
 def pipeline() -> None:
-    """List and inspect pipelines."""
+    """Create, update, list, inspect, run, stop, start and delete pipelines."""
+
+
+@pipeline.command("create")
+@_SPEC
+@click.pass_obj
+@in_trio
+async def create(options: Options, spec: Path) -> None:
+    """Register the pipelines of SPEC: commits on their inputs make jobs, which a runner worker takes.
+
+    The repos of the inputs must be there. When they hold something there is a job at once.
+    """
+    from runner.cli.world import opened
+    from runner.store import registry
+
+    async with opened(options) as world:
+        made = [await registry.create(world.store, one.pipeline) for one in _load(world, spec)]
+        _tell_written(world, "made", made)
+
+
+@pipeline.command("update")
+@_SPEC
+@click.option("--reprocess", is_flag=True, help="Process all datums again, also those that did not change.")
+@click.pass_obj
+@in_trio
+async def update(options: Options, spec: Path, *, reprocess: bool) -> None:
+    """Let registered pipelines have another spec.
+
+    Jobs that have not ended are run by the new one, those under way from their beginning; when there are none, one is
+    made of what the inputs hold.
+    """
+    from runner.cli.world import opened
+    from runner.store import registry
+
+    async with opened(options) as world:
+        loaded = _load(world, spec)
+        changed = [await registry.update(world.store, one.pipeline, reprocess=reprocess) for one in loaded]
+        _tell_written(world, "updated", changed)
+
+
+def _load(world: World, spec: Path) -> Sequence[Loaded]:
+    from runner.cli.spec import show_warnings
+    from runner.spec.pipelines import load_pipelines
+
+    loaded = load_pipelines(spec, project=world.project)
+    show_warnings(loaded)
+    return loaded
+
+
+def _tell_written(world: World, done: str, written: Sequence[Registered]) -> None:
+    from runner.cli import documents
+
+    for each in written:
+        remark(world.options, f"{done} the pipeline {each.name}, now at version {each.version}")
+    described = [documents.pipeline_info(each) for each in written]
+    world.tell(described[0] if len(described) == 1 else described, [])
 
 
 @pipeline.command("list")
@@ -31,6 +98,7 @@ async def list_(options: Options) -> None:
         columns = (
             tables.Column("NAME", gives=True),
             tables.Column("VERSION", right=True),
+            tables.Column("STATE"),
             tables.Column("CREATED"),
             tables.Column("LAST JOB"),
             tables.Column("ID"),
@@ -41,17 +109,17 @@ async def list_(options: Options) -> None:
             state = JOB_SIGNS[job.state].text(world.look) if job else "-"
             created = tables.moment(each.created, world.now, world.look)
             id_ = tables.identifier(job.key.id if job else None, world.look)
-            rows.append((each.name, str(each.version), created, state, id_))
+            rows.append((each.name, str(each.version), _state(each), created, state, id_))
         world.tell(
             [documents.pipeline_info(each, last[each.name]) for each in found],
             tables.table(columns, rows, world.look),
-            nothing="no pipelines yet; runner run SPEC makes one",
+            nothing="no pipelines yet; runner pipeline create SPEC or runner run SPEC makes one",
         )
 
 
 @pipeline.command("inspect")
-@click.argument("name")
-@click.option("--version", type=click.IntRange(1), help="Another version than the newest.")
+@_NAME
+@click.option("--version", type=click.IntRange(1), help="Another version than the one in force.")
 @click.pass_obj
 @in_trio
 async def inspect(options: Options, name: str, version: int | None) -> None:
@@ -71,10 +139,85 @@ async def inspect(options: Options, name: str, version: int | None) -> None:
         facts = tables.pairs(
             [
                 ("pipeline", Text(found.name, style="bold")),
-                ("version", f"{shown} of {found.version}"),
+                ("version", f"{shown} of {found.newest}"),
+                ("state", _state(found)),
                 ("created", tables.exact(found.created, world.now, world.look)),
                 ("digest", found.digest if shown == found.version else ""),
             ]
         )
         lines = [Text(line) for line in json.dumps(spec, indent=2, ensure_ascii=False).splitlines()]
         world.tell({**documents.pipeline_info(found), "details": spec}, [*facts, Text(), *lines])
+
+
+def _state(pipeline: Registered) -> str:
+    return _STATES[pipeline.state.value] if pipeline.state else "run by hand"
+
+
+_STATES = {"RUNNING": "running", "PAUSED": "stopped"}
+
+
+@pipeline.command("run")
+@_NAME
+@click.pass_obj
+@in_trio
+async def run(options: Options, name: str) -> None:
+    """Make a job of what the inputs of a pipeline hold now, for a worker to take, and print PIPELINE@ID.
+
+    A pipeline that a clock starts gets a tick of now instead, and with it its job.
+    """
+    import sys
+
+    from runner.cli import documents
+    from runner.cli.world import opened
+    from runner.store import jobs, registry
+
+    async with opened(options) as world:
+        key = await registry.run(world.store, world.project, name, world.now)
+        if options.is_json:
+            world.tell(documents.job_info(await jobs.inspect(world.store, key)), [])
+        else:
+            sys.stdout.write(f"{key}\n")
+
+
+@pipeline.command("stop")
+@_NAME
+@click.pass_obj
+@in_trio
+async def stop(options: Options, name: str) -> None:
+    """Make and begin no jobs of a pipeline any more; one under way goes on to its end."""
+    from runner.cli.world import opened
+    from runner.store import registry
+
+    async with opened(options) as world:
+        await registry.stop(world.store, world.project, name)
+        remark(options, f"stopped the pipeline {name}")
+
+
+@pipeline.command("start")
+@_NAME
+@click.pass_obj
+@in_trio
+async def start(options: Options, name: str) -> None:
+    """Go on where a pipeline was stopped, with a job of what moved meanwhile."""
+    from runner.cli.world import opened
+    from runner.store import registry
+
+    async with opened(options) as world:
+        await registry.start(world.store, world.project, name)
+        remark(options, f"started the pipeline {name}")
+
+
+@pipeline.command("delete")
+@_NAME
+@click.option("-f", "--force", is_flag=True, help="Also when other pipelines read its output.")
+@click.option("--keep-repo", is_flag=True, help="Keep the repo of its output.")
+@click.pass_obj
+@in_trio
+async def delete(options: Options, name: str, *, force: bool, keep_repo: bool) -> None:
+    """Delete a pipeline with its jobs, which are stopped first, and the repo of its output."""
+    from runner.cli.world import opened
+    from runner.store import deletion
+
+    async with opened(options) as world:
+        await deletion.delete(world.store, world.project, name, force=force, keep_repo=keep_repo)
+        remark(options, f"deleted the pipeline {name}")

@@ -283,10 +283,18 @@ class StatsInfo(TypedDict):
 
 
 class PipelineInfo(TypedDict):
-    """A pipeline at its newest version; ``details`` is the effective spec, ``digest`` its BLAKE2b in hex."""
+    """A pipeline at the version in force; ``details`` is the effective spec.
+
+    ``state`` and ``stopped`` are there when it is registered, not only run by hand. ``newestVersion`` and ``digest``,
+    the BLAKE2b of the effective spec in hex, are ours.
+    """
 
     pipeline: PipelineRef
     version: int
+    newestVersion: int
+    type: str
+    state: NotRequired[str]
+    stopped: NotRequired[bool]
     createdAt: str
     digest: str
     lastJobState: NotRequired[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 OUTPUT_BUCKET = "out"
 
@@ -58,9 +58,20 @@ class CompositeKind(StrEnum):
     GROUP = "group"
 
 
+class PipelineState(StrEnum):
+    """Pachyderm's states of a pipeline that is registered: triggers make its jobs, or somebody stopped that."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+
+
 @dataclass(frozen=True, slots=True)
 class PfsInput:
-    """A branch of a repo as input; with *s3* it is the bucket *name*."""
+    """A branch of a repo as input; with *s3* it is the bucket *name*.
+
+    Attributes:
+        propagates: A commit on the branch makes a job.
+    """
 
     name: str
     project: str
@@ -74,11 +85,17 @@ class PfsInput:
     outer_join: bool = False
     group_by: str = ""
     reference: bool = False
+    propagates: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class CronInput:
-    """A clock as input."""
+    """A clock as input: a repo that gets an empty file at each tick, named by its time."""
+
+    branch: ClassVar[str] = "master"
+    glob: ClassVar[str] = "/*"
+    s3: ClassVar[bool] = False
+    propagates: ClassVar[bool] = True
 
     name: str
     project: str

@@ -142,6 +142,7 @@ def _input(spec: InputSpec) -> Input:
             outer_join=bool(pfs.outer_join),
             group_by=pfs.group_by or "",
             reference=bool(pfs.reference),
+            propagates=not (pfs.propagation_spec and pfs.propagation_spec.never),
         )
     if cron := spec.cron:
         return CronInput(

@@ -1,6 +1,6 @@
 """The versioned store. Knows no HTTP, no processes.
 
-The stored form, format 4
+The stored form, format 5
 -------------------------
 
 A store is a folder::
@@ -26,6 +26,9 @@ Words
 - A *burst* is what was written to a branch and is no commit yet: an open layer, above sealed ones that are about to
   become commits. What a branch holds for whoever writes to it is its bursts above its head.
 - What is *doomed* was found by a collection with nothing that refers to it; it goes when its grace is over.
+- A *registration* says by which version of its spec the jobs of a pipeline are made, when a branch moves that a
+  *trigger* names. Such a job is in the *queue* until it ends; a *stop* asks whoever runs it to end it.
+- A *clock* is a branch that gets a commit at each tick of a cron expression, and the time of the last one.
 
 What is hashed
 --------------

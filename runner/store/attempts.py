@@ -120,7 +120,7 @@ class AttemptSession:
 
 
 def begin_attempt(tx: Transaction, job: int, owner: str, datum: str, number: int) -> Begun:
-    """Write the rows of an attempt of a job that *owner* holds; raises `JobLost`."""
+    """Write the rows of an attempt of a job that *owner* holds; raises `JobLost`, `JobStopped`."""
     finishing.require_state(tx, job, JobState.STARTING, JobState.RUNNING)
     below = finishing.stack_of(tx.sql, job)
     layer = staging.open_layer(tx, owner)

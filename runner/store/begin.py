@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from runner.model.ids import CommitId, new_commit_id
 from runner.model.job import JobInput, JobKey, JobState
 from runner.model.pipeline import Pipeline
-from runner.store import commits, jobs, newjobs, pipelines, queue, repos
+from runner.store import commits, events, jobs, newjobs, pipelines, queue, repos
 from runner.store.catalog.engine import Transaction
 from runner.store.finishing import JobLost
 from runner.store.locks import OwnerLock, job_owner
@@ -18,16 +18,22 @@ from runner.store.sessions import JobSession
 from runner.store.store import Store
 
 
-async def take_job(store: Store, pipelines_: Collection[int]) -> tuple[JobSession, Pipeline] | None:
+async def take_job(
+    store: Store, pipelines_: Collection[int], *, coalesce: bool = False
+) -> tuple[JobSession, Pipeline] | None:
     """Take the oldest job of some pipelines that waits for a worker and can start.
 
     Args:
         store: Where.
         pipelines_: Their numbers.
+        coalesce: A job that has not begun is superseded by a newer one that could.
 
     Returns:
         The job, to be run and closed, and its pipeline as of the version that it was made of; None: there is none.
     """
+    if coalesce:
+        await store.writer.write(lambda tx: queue.supersede(tx, pipelines_))
+        events.tell(store.folder)
     for job in queue.ready(store.catalog.db, pipelines_):
         key = jobs.inspect_number(store.catalog.sql, job).key
         lock = OwnerLock(store.folder, job_owner(key))

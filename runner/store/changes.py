@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 
@@ -68,8 +69,15 @@ class Change:
 
         await self._store.writer.write(remove)
 
-    async def commit(self, description: str = "") -> tuple[Commit, bool]:
+    async def commit(
+        self, description: str = "", *, count: Callable[[Transaction], None] | None = None, propagates: bool = True
+    ) -> tuple[Commit, bool]:
         """Make one commit of it and move the branch.
+
+        Args:
+            description: Of the commit.
+            count: Called in the transaction of the commit; what it raises undoes all of it.
+            propagates: Let the commit make the jobs of the pipelines that read the branch.
 
         Returns:
             The commit and True; or the branch's head and False when that holds the same objects.
@@ -81,7 +89,13 @@ class Change:
         content = await deltas.content_above(self._store, self._ref.head, self._stack.below, self._stack.top)
         if self.head is not None and content.digest() == self.head.digest:
             return self.head, False
-        commit = await self._store.writer.write(lambda tx: self._publish(tx, content, started_us, description))
+
+        def publish(tx: Transaction) -> Commit:
+            if count is not None:
+                count(tx)
+            return self._publish(tx, content, started_us=started_us, description=description, propagates=propagates)
+
+        commit = await self._store.writer.write(publish)
         self._is_committed = True
         self._store.merges.notice()
         events.tell(self._store.folder)
@@ -100,11 +114,11 @@ class Change:
     def _drop(self, tx: Transaction) -> None:
         staging.set_state(tx, self._stack.top, LayerState.DROPPING)
 
-    def _publish(self, tx: Transaction, content: ContentSum, started_us: int, description: str) -> Commit:
+    def _publish(self, tx: Transaction, content: ContentSum, **how: Any) -> Commit:
         layer = self._stack.top
         if not staged.give_way(tx, staged.BranchKey(self._ref.repo, self._ref.name), layer):
             raise refs.RefMoved(f"writes to the branch {self._ref.name} become a commit first", hint="try again")
-        return deltas.publish(tx, self._ref, layer, content, started_us=started_us, description=description)
+        return deltas.publish(tx, self._ref, layer, content, **how)
 
 
 @asynccontextmanager

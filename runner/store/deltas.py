@@ -25,9 +25,19 @@ async def content_above(store: Store, head: int | None, below: tree.ReadSet, lay
 
 
 def publish(
-    tx: Transaction, ref: refs.Ref, layer: int, content: ContentSum, *, started_us: int, description: str = ""
+    tx: Transaction,
+    ref: refs.Ref,
+    layer: int,
+    content: ContentSum,
+    *,
+    started_us: int,
+    description: str = "",
+    propagates: bool = True,
 ) -> Commit:
-    """Make *layer* a commit above the head of *ref* and move the branch; raises `RefMoved`."""
+    """Make *layer* a commit above the head of *ref* and move the branch; raises `RefMoved`.
+
+    Unless it *propagates* no job is made of it.
+    """
     staging.measure(tx, layer)
     below = () if ref.head is None else commits.read_set(tx.sql, ref.head)
     draft = commits.Draft(
@@ -45,5 +55,6 @@ def publish(
     )
     number = commits.insert(tx, draft)
     refs.move(tx, ref, number)
-    triggers.notice(tx, ref, draft.id)
+    if propagates:
+        triggers.notice(tx, ref, draft.id)
     return commits.inspect_number(tx.sql, number)

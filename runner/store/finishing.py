@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from blake3 import blake3
@@ -17,12 +17,13 @@ from runner.model.errors import Conflict
 from runner.model.ids import CommitId
 from runner.model.job import JobState
 from runner.model.provenance import SCHEMA, Record, canonical
-from runner.store import commits, refs, runs, staging, tree, triggers, uploads
+from runner.store import commits, ends, refs, runs, staging, stops, tree, triggers, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.commits import Draft
 from runner.store.contentsum import ContentSum
+from runner.store.ends import STOPPED_STATUS, End
 from runner.store.store import Store
 
 
@@ -34,20 +35,14 @@ class BranchGone(Conflict):
     """The branch that the job's output belongs to was deleted meanwhile."""
 
 
-class End(NamedTuple):
-    """How a job ended: *reason* is one sentence, *status* the runner's exit status for it."""
-
-    state: JobState
-    reason: str = ""
-    status: int = 0
-
-
 def require_state(tx: Transaction, job: int, *states: JobState) -> sa.Row[Any]:
-    """Return the row of a job that is in one of *states*; raises `JobLost`."""
+    """Return the row of a job that is in one of *states*; raises `JobLost`, `JobStopped`."""
     row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
     state = JOB_STATE.word(row.state)
     if state not in states:
         raise JobLost(f"the job is {state} already", hint=f"runner job inspect {row.uuid}")
+    if state in (JobState.STARTING, JobState.RUNNING):
+        stops.refuse(tx, job)
     return row
 
 
@@ -58,7 +53,11 @@ def stack_of(sql: sa.Connection, job: int) -> tree.ReadSet:
 
 
 def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) -> None:
-    """Let nothing more into a job's output, and keep with what a crash would be settled; raises `JobLost`."""
+    """Let nothing more into a job's output, and keep with what a crash would be settled.
+
+    Raises:
+        JobLost, JobStopped.
+    """
     require_state(tx, job, JobState.STARTING, JobState.RUNNING)
     for layer in stack_of(tx.sql, job):
         staging.set_state(tx, layer, LayerState.SEALED)
@@ -116,7 +115,7 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> C
     triggers.notice(tx, ref, CommitId(row.uuid))
     text = canonical(dict(record))
     tx.sql.execute(sa.insert(t.provenance).values(commit_id=number, record=text, digest=blake3(text).digest()))
-    _end(tx, job, End(JobState.SUCCESS), number)
+    ends.end(tx, job, End(JobState.SUCCESS), number)
     return commits.inspect_number(tx.sql, number)
 
 
@@ -145,10 +144,16 @@ def put_aside(tx: Transaction, job: int) -> tree.ReadSet:
 
 
 def abandon(tx: Transaction, job: int, end: End, layers: tree.ReadSet, content: ContentSum) -> None:
-    """End a job without moving its branch; what it left behind becomes a quarantined commit. Twice: no change."""
+    """End a job without moving its branch; what it left behind becomes a quarantined commit. Twice: no change.
+
+    When somebody wanted its end, that is how it ended.
+    """
     row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
     if row.state >= JOB_TERMINAL_FROM:
         return
+    wish = stops.find(tx.sql, job)
+    if wish is not None:
+        end = End(JobState.KILLED, wish.reason, STOPPED_STATUS)
     number = None
     if content.objects:
         draft = Draft(
@@ -166,8 +171,8 @@ def abandon(tx: Transaction, job: int, end: End, layers: tree.ReadSet, content: 
             error=end.reason,
         )
         number = commits.insert(tx, draft)
-    _end(tx, job, end, number)
-    triggers.give_up_downstream(tx, job)
+    ends.end(tx, job, end, number)
+    ends.give_up_downstream(tx, job)
 
 
 def completed(draft: Record, commit: CommitId, content: ContentSum) -> Record:
@@ -185,22 +190,3 @@ def drafted(row: sa.Row[Any]) -> Record:
     """Return the record that was journalled at the seal."""
     draft: Record = json.loads(row.draft or b"{}")
     return draft
-
-
-def _end(tx: Transaction, job: int, end: End, commit: int | None) -> None:
-    values = {
-        "state": JOB_STATE.code(end.state),
-        "status": end.status,
-        "reason": end.reason,
-        "commit_id": commit,
-        "finished_us": tx.now_us,
-        "draft": None,
-    }
-    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
-    tx.sql.execute(sa.delete(t.stack).where(t.stack.c.job == job))
-    tx.sql.execute(sa.delete(t.queue).where(t.queue.c.job == job))
-    tx.sql.execute(
-        sa.update(t.attempt)
-        .where(t.attempt.c.job == job, t.attempt.c.finished_us.is_(None))
-        .values(finished_us=tx.now_us, reason=end.reason)
-    )

@@ -16,7 +16,7 @@ from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction
 
-_COUNTERS = (
+COUNTERS = (
     "data_total",
     "data_processed",
     "data_skipped",
@@ -25,6 +25,7 @@ _COUNTERS = (
     "read_bytes",
     "written_bytes",
 )
+"""All zero as often as a job begins."""
 
 
 class Key(NamedTuple):
@@ -64,11 +65,24 @@ def insert(tx: Transaction, key: Key, pipeline: Pipeline, inputs: Sequence[JobIn
         "reason": "",
         "restarts": 0,
         "created_us": tx.now_us,
-        **dict.fromkeys(_COUNTERS, 0),
+        **dict.fromkeys(COUNTERS, 0),
     }
     job: int = tx.sql.execute(sa.insert(t.job).values(values).returning(t.job.c.id)).scalar_one()
+    _insert_inputs(tx, job, inputs)
+    return job
+
+
+def change(tx: Transaction, job: int, version: int, pipeline: Pipeline, inputs: Sequence[JobInput]) -> None:
+    """Let a job that waits be one of another *version* of its pipeline, with other inputs."""
+    refs.ensure(tx, repos.require(tx.sql, pipeline.project, pipeline.name), pipeline.output_branch)
+    values = {"version": version, "output_branch": pipeline.output_branch}
+    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
+    tx.sql.execute(sa.delete(t.job_input).where(t.job_input.c.job == job))
+    _insert_inputs(tx, job, inputs)
+
+
+def _insert_inputs(tx: Transaction, job: int, inputs: Sequence[JobInput]) -> None:
     for n, each in enumerate(inputs):
         row = asdict(each)
         row["uuid"] = row.pop("commit")
         tx.sql.execute(sa.insert(t.job_input).values(job=job, n=n, **row))
-    return job

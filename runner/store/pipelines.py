@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +12,15 @@ import sqlalchemy as sa
 
 from runner.model.address import DEFAULT_BRANCH, check_name
 from runner.model.errors import Invalid, NotFound
-from runner.model.ids import new_commit_id
-from runner.model.pipeline import Pipeline
+from runner.model.pipeline import Pipeline, PipelineState
 from runner.model.provenance import canonical
-from runner.store import events, projects, refs, repos, triggers
+from runner.store import projects, refs, repos
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
 from runner.store.times import from_us
+
+SALT = "salt"
 
 
 class PipelineWatched(Invalid):
@@ -32,12 +33,14 @@ class NoSuchPipeline(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A pipeline at its newest version.
+    """A pipeline at the version that workers run, or else at its newest.
 
     Attributes:
         version: 1-based.
         digest: Of the effective spec.
         created: The pipeline, not the version.
+        state: Whether workers run it; None: it was only run by hand.
+        newest: Its newest version, which may be one that was run by hand.
     """
 
     project: str
@@ -45,15 +48,22 @@ class Registered:
     version: int
     digest: str
     created: datetime
+    state: PipelineState | None
+    newest: int
 
 
-_other = t.pipeline_version.alias("other")
+_version, _registration = t.pipeline_version.c, t.registration.c
+_newest = (
+    sa.select(_version.pipeline, sa.func.max(_version.version).label("newest")).group_by(_version.pipeline).subquery()
+)
 _SELECT = (
-    sa.select(t.pipeline, t.pipeline_version.c.version, t.pipeline_version.c.digest)
-    .join(t.pipeline_version, t.pipeline_version.c.pipeline == t.pipeline.c.id)
-    .where(
-        t.pipeline_version.c.version
-        == sa.select(sa.func.max(_other.c.version)).where(_other.c.pipeline == t.pipeline.c.id).scalar_subquery()
+    sa.select(t.pipeline, _version.version, _version.digest, _registration.is_stopped, _newest.c.newest)
+    .join(_newest, _newest.c.pipeline == t.pipeline.c.id)
+    .outerjoin(t.registration, _registration.pipeline == t.pipeline.c.id)
+    .join(
+        t.pipeline_version,
+        (_version.pipeline == t.pipeline.c.id)
+        & (_version.version == sa.func.coalesce(_registration.version, _newest.c.newest)),
     )
     .order_by(t.pipeline.c.name)
 )
@@ -68,19 +78,24 @@ async def register(store: Store, pipeline: Pipeline) -> int:
     Raises:
         InvalidName, NoSuchProject.
     """
+    return await store.writer.write(lambda tx: add_version(tx, pipeline))
 
-    def insert(tx: Transaction) -> int:
-        number = _ensure(tx, pipeline.project, pipeline.name)
-        refs.ensure(tx, repos.ensure(tx, pipeline.project, pipeline.name), pipeline.output_branch)
-        newest = tx.sql.execute(_SELECT.where(t.pipeline.c.id == number)).first()
-        if newest is not None and newest.digest == pipeline.digest:
-            return int(newest.version)
-        version = 1 if newest is None else int(newest.version) + 1
-        row = {"pipeline": number, "version": version, "digest": pipeline.digest, "spec": canonical(pipeline.spec)}
-        tx.sql.execute(sa.insert(t.pipeline_version).values(**row, created_us=tx.now_us))
-        return version
 
-    return await store.writer.write(insert)
+def add_version(tx: Transaction, pipeline: Pipeline) -> int:
+    """Register a version, as `register` does."""
+    number = _ensure(tx, pipeline.project, pipeline.name)
+    refs.ensure(tx, repos.ensure(tx, pipeline.project, pipeline.name), pipeline.output_branch)
+    newest = 0
+    found = tx.sql.execute(_SELECT.where(t.pipeline.c.id == number)).first()
+    if found is not None:
+        digests = {version: _digest(tx.sql, number, version) for version in (found.newest, found.version)}
+        for version, digest in digests.items():
+            if digest == pipeline.digest:
+                return int(version)
+        newest = found.newest
+    row = {"pipeline": number, "version": newest + 1, "digest": pipeline.digest, "spec": canonical(pipeline.spec)}
+    tx.sql.execute(sa.insert(t.pipeline_version).values(**row, created_us=tx.now_us))
+    return newest + 1
 
 
 async def register_run(store: Store, pipeline: Pipeline) -> int:
@@ -90,47 +105,43 @@ async def register_run(store: Store, pipeline: Pipeline) -> int:
         PipelineWatched: Its output would stand among that of another spec.
     """
     sql = store.catalog.sql
-    number = _find(sql, pipeline.project, pipeline.name)
-    watched = None if number is None else triggers.watched_version(sql, number)
+    number = find(sql, pipeline.project, pipeline.name)
+    watched = None if number is None else registered_version(sql, number)
     if number is not None and watched is not None:
-        columns = t.pipeline_version.c
-        row = sql.execute(
-            sa.select(columns.digest, columns.spec).where(columns.pipeline == number, columns.version == watched)
-        ).one()
-        branch = json.loads(row.spec).get("outputBranch", DEFAULT_BRANCH)
-        if row.digest != pipeline.digest and branch == pipeline.output_branch:
+        pipeline = as_registered(sql, number, pipeline)
+        branch = spec_at(sql, number, watched).get("outputBranch", DEFAULT_BRANCH)
+        if _digest(sql, number, watched) != pipeline.digest and branch == pipeline.output_branch:
             raise PipelineWatched(
                 f"workers run the pipeline {pipeline.name} by another spec, on its branch {branch}",
-                hint="run this one with --branch NAME, or start the worker with it",
+                hint="run this one with --branch NAME, or change theirs with runner pipeline update",
             )
     return await register(store, pipeline)
 
 
-async def watch(store: Store, pipeline: Pipeline) -> int:
-    """Register *pipeline*, and let the branches that it reads make jobs of it.
+def registered_version(sql: sa.Connection, pipeline: int) -> int | None:
+    """Return the version of a pipeline that workers run; None: they run none."""
+    found: int | None = sql.execute(sa.select(_registration.version).where(_registration.pipeline == pipeline)).scalar()
+    return found
 
-    One that is new, or changed, has a job at once, of what the branches hold now.
 
-    Returns:
-        Its number, for `runner.store.begin.take_job`.
+def as_registered(sql: sa.Connection, number: int, pipeline: Pipeline) -> Pipeline:
+    """Return *pipeline* with the salt that it is registered with, unless its spec gives one.
 
-    Raises:
-        InvalidName, NoSuchProject.
+    Source: https://github.com/pachyderm/pachyderm/blob/master/src/server/pps/server/api_server.go
     """
-    version = await register(store, pipeline)
+    version = registered_version(sql, number)
+    salt = None if version is None else spec_at(sql, number, version).get(SALT)
+    if salt is None or pipeline.spec.get(SALT):
+        return pipeline
+    return with_salt(pipeline, salt)
 
-    def begin(tx: Transaction) -> int:
-        number = require(tx.sql, pipeline.project, pipeline.name)
-        watcher = triggers.Watcher(number, version, pipeline)
-        triggers.watch(tx, watcher)
-        made = sa.select(t.job.c.id).where(t.job.c.pipeline == number, t.job.c.version == version)
-        if tx.sql.execute(made).first() is None:
-            triggers.notice_heads(tx, watcher, new_commit_id())
-        return number
 
-    number = await store.writer.write(begin)
-    events.tell(store.folder)
-    return number
+def with_salt(pipeline: Pipeline, salt: str) -> Pipeline:
+    """Return *pipeline* with another salt in its spec: of the same command, output branch and limits."""
+    from runner.spec.effective import pipeline_of
+
+    salted = pipeline_of({**pipeline.spec, SALT: salt})
+    return replace(pipeline, spec=salted.spec, digest=salted.digest)
 
 
 async def list_pipelines(store: Store, project: str) -> Sequence[Registered]:
@@ -147,26 +158,37 @@ async def inspect(store: Store, project: str, name: str) -> Registered:
 
 async def spec_of(store: Store, project: str, name: str, version: int) -> Mapping[str, Any]:
     """Return the effective spec of a version; raises `NoSuchPipeline`."""
-    number = require(store.catalog.sql, project, name)
-    version_table = t.pipeline_version.c
-    row = store.catalog.row(
-        sa.select(version_table.spec).where(version_table.pipeline == number, version_table.version == version)
-    )
-    if row is None:
-        raise NoSuchPipeline(f"the pipeline {name} has no version {version}")
-    spec: Mapping[str, Any] = json.loads(row.spec)
+    sql = store.catalog.sql
+    return spec_at(sql, require(sql, project, name), version)
+
+
+def spec_at(sql: sa.Connection, pipeline: int, version: int) -> Mapping[str, Any]:
+    """Return the effective spec of a version of the pipeline of that number; raises `NoSuchPipeline`."""
+    text = sql.execute(
+        sa.select(_version.spec).where(_version.pipeline == pipeline, _version.version == version)
+    ).scalar()
+    if text is None:
+        raise NoSuchPipeline(f"the pipeline has no version {version}")
+    spec: Mapping[str, Any] = json.loads(text)
     return spec
+
+
+def _digest(sql: sa.Connection, pipeline: int, version: int) -> str:
+    same = (_version.pipeline == pipeline, _version.version == version)
+    digest: str = sql.execute(sa.select(_version.digest).where(*same)).scalar_one()
+    return digest
 
 
 def require(sql: sa.Connection, project: str, name: str) -> int:
     """Return the number of a pipeline; raises `NoSuchPipeline`."""
-    number = _find(sql, project, name)
+    number = find(sql, project, name)
     if number is None:
         raise NoSuchPipeline(f"there is no pipeline {name} in the project {project}", hint="runner pipeline list")
     return number
 
 
-def _find(sql: sa.Connection, project: str, name: str) -> int | None:
+def find(sql: sa.Connection, project: str, name: str) -> int | None:
+    """Return the number of a pipeline, if there is one of that name."""
     number: int | None = sql.execute(
         sa.select(t.pipeline.c.id).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
     ).scalar()
@@ -174,7 +196,7 @@ def _find(sql: sa.Connection, project: str, name: str) -> int | None:
 
 
 def _ensure(tx: Transaction, project: str, name: str) -> int:
-    found = _find(tx.sql, project, name)
+    found = find(tx.sql, project, name)
     if found is not None:
         return found
     check_name("pipeline", name)
@@ -185,4 +207,5 @@ def _ensure(tx: Transaction, project: str, name: str) -> int:
 
 
 def _registered(row: sa.Row[Any]) -> Registered:
-    return Registered(row.project, row.name, row.version, row.digest, from_us(row.created_us))
+    state = None if row.is_stopped is None else PipelineState.PAUSED if row.is_stopped else PipelineState.RUNNING
+    return Registered(row.project, row.name, row.version, row.digest, from_us(row.created_us), state, row.newest)

@@ -78,7 +78,7 @@ async def delete(store: Store, project: str, name: str) -> None:
         if tx.sql.execute(writer).first() is not None:
             raise RepoInUse(
                 f"the pipeline {name} writes the repo {name}, so it stays",
-                hint=f"runner branch delete {name}@BRANCH removes a branch of it",
+                hint=f"runner pipeline delete {name} removes both",
             )
         remove(tx, repo)
 

@@ -25,7 +25,7 @@ from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
-from runner.store.finishing import End
+from runner.store.ends import STOPPED_STATUS, End
 from runner.store.gate import Door, Gate
 from runner.store.locks import OwnerLock
 from runner.store.output import OutBucket
@@ -33,8 +33,6 @@ from runner.store.reads import ReadLog, Traffic
 from runner.store.store import Store
 
 CLOSE_SECONDS = 10
-KILLED_STATUS = 143
-"""128 + SIGTERM: what ends a runner early most of the time."""
 
 _NO_DRAFT: Record = MappingProxyType({})
 
@@ -122,7 +120,7 @@ class JobSession:
         return commits.inspect_number(self._store.catalog.sql, self._pinned[name]).digest
 
     async def start(self) -> None:
-        """Go from STARTING to RUNNING; raises `JobLost`."""
+        """Go from STARTING to RUNNING; raises `JobLost`, `JobStopped`."""
 
         def run(tx: Transaction) -> None:
             finishing.require_state(tx, self._number, JobState.STARTING)
@@ -132,7 +130,7 @@ class JobSession:
         await self._store.writer.write(run)
 
     async def open_attempt(self, datum: str, number: int) -> AttemptSession:
-        """Begin a try of a datum; one at a time. Raises `JobLost`.
+        """Begin a try of a datum; one at a time. Raises `JobLost`, `JobStopped`.
 
         Args:
             datum: Its id, 64 hex digits.
@@ -167,7 +165,7 @@ class JobSession:
             counts: Of the datums.
 
         Raises:
-            JobLost.
+            JobLost, JobStopped.
         """
         await self.reads.spill()
         values = self._counters(counts)
@@ -210,14 +208,20 @@ class JobSession:
         return commit
 
     async def give_back(self) -> None:
-        """Let another worker begin the job anew; what it wrote and read so far is forgotten. Twice: no change."""
+        """Let another worker begin the job anew; what it wrote and read so far is forgotten. Twice: no change.
+
+        A job that somebody wanted to end is ended instead.
+        """
         if self.is_queued:
             self.is_queued = False
-            await self._store.writer.write(lambda tx: queue.give_back(tx, self._number))
+            if not await self._store.writer.write(lambda tx: queue.give_back(tx, self._number)):
+                await self.abandon(JobState.KILLED, "", STOPPED_STATUS)
             events.tell(self._store.folder)
 
     async def abandon(self, state: JobState, reason: str, status: int, counts: DatumCounts | None = None) -> None:
         """End the job without a commit on its branch; what it wrote is kept as a quarantined one. Twice: no change.
+
+        One that somebody wanted to end has ended for that reason, or begins anew.
 
         Args:
             state: FAILURE, KILLED or UNRUNNABLE.
@@ -251,7 +255,7 @@ class JobSession:
             elif self.is_queued:
                 await self.give_back()
             else:
-                await self.abandon(JobState.KILLED, "the runner ended before the job did", status=KILLED_STATUS)
+                await self.abandon(JobState.KILLED, "the runner ended before the job did", status=STOPPED_STATUS)
         self._lock.release()
         events.tell(self._store.folder)
 

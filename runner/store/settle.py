@@ -12,11 +12,12 @@ from functools import partial
 import sqlalchemy as sa
 
 from runner.model.job import JobKey, JobState
-from runner.store import closing, events, finishing, jobs, queue, staging
+from runner.store import closing, events, finishing, jobs, queue, staging, stops
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction
-from runner.store.finishing import BranchGone, End
+from runner.store.ends import End
+from runner.store.finishing import BranchGone
 from runner.store.locks import OwnerLock, job_owner
 from runner.store.store import Store
 
@@ -59,15 +60,20 @@ async def settle_job(store: Store, key: JobKey) -> None:
             await store.writer.write(lambda tx: finishing.publish(tx, job, record, content))
         except BranchGone as exc:
             await abandon(store, job, End(JobState.FAILURE, exc.message, LOST_STATUS))
-    elif queue.holds(sql, job):
-        await store.writer.write(lambda tx: queue.give_back(tx, job))
-    else:
+    elif not (queue.holds(sql, job) and await store.writer.write(lambda tx: queue.give_back(tx, job))):
         await abandon(store, job, End(JobState.KILLED, "the runner died", DIED_STATUS))
     events.tell(store.folder)
 
 
 async def abandon(store: Store, job: int, end: End) -> None:
-    """End a job without moving its branch; what it left behind becomes a quarantined commit. Twice: no change."""
+    """End a job without moving its branch; what it left behind becomes a quarantined commit. Twice: no change.
+
+    When somebody wanted it to begin anew, it waits again instead.
+    """
+    wish = stops.find(store.catalog.sql, job)
+    if wish is not None and wish.is_anew and queue.holds(store.catalog.sql, job):
+        await store.writer.write(lambda tx: queue.give_back(tx, job))
+        return
     layers = await store.writer.write(lambda tx: finishing.put_aside(tx, job))
     content = await finishing.content_of(store, layers)
     await store.writer.write(lambda tx: finishing.abandon(tx, job, end, layers, content))

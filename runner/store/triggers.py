@@ -2,7 +2,7 @@
 
 A commit on a branch makes one job of each pipeline that watches it, and of those that watch the output of these, all
 under the id of that commit: a pipeline that is reached in two ways (a diamond) gets one job. A job whose inputs are yet
-to come waits for them; when one will not come, it cannot run.
+to come waits for them; when one will not come, it cannot run (`ends`).
 """
 
 from __future__ import annotations
@@ -15,24 +15,30 @@ import sqlalchemy as sa
 
 from runner.model.ids import CommitId
 from runner.model.job import JobInput, JobState
-from runner.model.pipeline import PfsInput, Pipeline
-from runner.store import newjobs, refs
+from runner.model.pipeline import CronInput, PfsInput, Pipeline
+from runner.store import ends, newjobs, refs
 from runner.store.catalog import tables as t
-from runner.store.catalog.codes import JOB_STATE
+from runner.store.catalog.codes import JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction
 
-UNRUNNABLE_STATUS = 3
-
-_WATCHERS = "SELECT pipeline, version FROM trigger WHERE project = ? AND repo = ? AND branch = ? ORDER BY pipeline"
+_WATCHERS = """
+    SELECT t.pipeline, g.version FROM trigger t JOIN registration g ON g.pipeline = t.pipeline
+    WHERE t.project = ? AND t.repo = ? AND t.branch = ? AND NOT g.is_stopped ORDER BY t.pipeline
+"""
 _SPEC = "SELECT spec FROM pipeline_version WHERE pipeline = ? AND version = ?"
 _HEAD = """
     SELECT c.uuid FROM branch b JOIN repo r ON r.id = b.repo JOIN commits c ON c.id = b.head
     WHERE r.project = ? AND r.name = ? AND b.name = ?
 """
-_WAITING_FOR = """
-    SELECT j.id FROM job j JOIN queue q ON q.job = j.id JOIN job_input i ON i.job = j.id
-    WHERE j.state = ? AND i.project = ? AND i.repo = ? AND i.uuid = ? ORDER BY j.id
-"""
+
+
+_NEWEST = f"""
+    SELECT id FROM job WHERE pipeline = ? AND version = ? AND state <= {JOB_TERMINAL_FROM} ORDER BY id DESC LIMIT 1
+"""  # noqa: S608  # a constant
+_INPUTS = "SELECT name, uuid FROM job_input WHERE job = ? ORDER BY n"
+
+UPDATED = "all jobs killed because pipeline was updated"
+"""Pachyderm's words for the end of a job that the new spec has no inputs for."""
 
 
 class Place(NamedTuple):
@@ -57,17 +63,22 @@ class Watcher(NamedTuple):
 
 
 def watch(tx: Transaction, watcher: Watcher) -> None:
-    """Let the branches that a pipeline reads make jobs of it, and no others."""
+    """Let the branches that a pipeline reads make jobs of it, and no others; a stopped one stays so."""
     number, version, pipeline = watcher
-    tx.sql.execute(sa.delete(t.trigger).where(t.trigger.c.pipeline == number))
-    for place in {_place_of(leaf) for leaf in _inputs(pipeline)}:
-        tx.sql.execute(sa.insert(t.trigger).values(pipeline=number, version=version, **place._asdict()))
+    unwatch(tx, number)
+    places = {_place_of(leaf) for leaf in pipeline.leaves() if leaf.propagates}
+    for place in places:
+        tx.sql.execute(sa.insert(t.trigger).values(pipeline=number, **place._asdict()))
+    tx.db.execute(
+        "INSERT INTO registration (pipeline, version, is_stopped) VALUES (?, ?, 0)"
+        " ON CONFLICT (pipeline) DO UPDATE SET version = excluded.version",
+        (number, version),
+    )
 
 
-def watched_version(sql: sa.Connection, pipeline: int) -> int | None:
-    """Return the version of a pipeline whose jobs are made by triggers; None: no branch makes any."""
-    found: int | None = sql.execute(sa.select(t.trigger.c.version).where(t.trigger.c.pipeline == pipeline)).scalar()
-    return found
+def unwatch(tx: Transaction, pipeline: int) -> None:
+    """Let no branch make jobs of a pipeline any more."""
+    tx.sql.execute(sa.delete(t.trigger).where(t.trigger.c.pipeline == pipeline))
 
 
 def notice(tx: Transaction, ref: refs.Ref, commit: CommitId) -> int:
@@ -85,6 +96,24 @@ def notice_heads(tx: Transaction, watcher: Watcher, job_id: CommitId) -> int:
     return 0 if inputs is None else _enqueue(tx, watcher, job_id, inputs)
 
 
+def notice_moved(tx: Transaction, watcher: Watcher, job_id: CommitId) -> int:
+    """As `notice_heads`, unless the newest job of that spec that did not fail has the same inputs."""
+    inputs = _inputs_at(tx, watcher.pipeline, {})
+    if inputs is None:
+        return 0
+    newest = tx.db.execute(_NEWEST, (watcher.number, watcher.version)).fetchone()
+    before = tx.db.execute(_INPUTS, newest).fetchall() if newest else []
+    if before == [(each.name, each.commit) for each in inputs]:
+        return 0
+    return _enqueue(tx, watcher, job_id, inputs)
+
+
+def empty_inputs(tx: Transaction, pipeline: Pipeline) -> list[str]:
+    """Return the branches that a pipeline reads and that hold nothing yet."""
+    places = [_place_of(leaf) for leaf in pipeline.leaves()]
+    return [f"{place.repo}@{place.branch}" for place in places if tx.db.execute(_HEAD, place).fetchone() is None]
+
+
 def _enqueue(tx: Transaction, watcher: Watcher, job_id: CommitId, inputs: Sequence[JobInput]) -> int:
     """Make a job for the workers, unless the pipeline has one of that id; return how many were made."""
     number, version, pipeline = watcher
@@ -96,28 +125,45 @@ def _enqueue(tx: Transaction, watcher: Watcher, job_id: CommitId, inputs: Sequen
     return 1
 
 
-def give_up_downstream(tx: Transaction, job: int) -> None:
-    """End the jobs that wait for the output of one that made none, and those that wait for theirs."""
-    failed = [job]
-    while failed:
-        row = tx.sql.execute(
-            sa.select(t.job.c.uuid, t.repo.c.project, t.repo.c.name)
-            .join(t.repo, t.repo.c.id == t.job.c.output_repo)
-            .where(t.job.c.id == failed.pop())
-        ).first()
-        if row is None:
-            continue
-        waiting = (JOB_STATE.code(JobState.CREATED), row.project, row.name, row.uuid)
-        for (number,) in tx.db.execute(_WAITING_FOR, waiting).fetchall():
-            values = {
-                "state": JOB_STATE.code(JobState.UNRUNNABLE),
-                "status": UNRUNNABLE_STATUS,
-                "reason": f"its input {row.name}@{row.uuid} will not come: that job did not succeed",
-                "finished_us": tx.now_us,
-            }
-            tx.sql.execute(sa.update(t.job).where(t.job.c.id == number).values(values))
-            tx.sql.execute(sa.delete(t.queue).where(t.queue.c.job == number))
-            failed.append(number)
+def renew(tx: Transaction, job: int) -> None:
+    """Let a job that waits run by the spec by which its pipeline is registered now; its id and commits stay.
+
+    An input that the spec did not have before is taken at its head; when that holds nothing, the job ends.
+    """
+    row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
+    watcher = find(tx, row.pipeline)
+    if watcher is None or watcher.version == row.version:
+        return
+    pinned = tx.db.execute("SELECT project, repo, branch, uuid FROM job_input WHERE job = ?", (job,)).fetchall()
+    fresh = {Place(*place): CommitId(uuid) for *place, uuid in pinned}
+    inputs = _inputs_at(tx, watcher.pipeline, fresh)
+    if inputs is None:
+        ends.end_waiting(tx, job, ends.End(JobState.KILLED, UPDATED, ends.STOPPED_STATUS))
+    else:
+        newjobs.change(tx, job, watcher.version, watcher.pipeline, inputs)
+
+
+def find(tx: Transaction, pipeline: int) -> Watcher | None:
+    """Return a pipeline as it is registered; None: it is not."""
+    row = tx.db.execute("SELECT version FROM registration WHERE pipeline = ?", (pipeline,)).fetchone()
+    return None if row is None else _watcher(tx, pipeline, *row)
+
+
+def loops(tx: Transaction, watcher: Watcher) -> list[str]:
+    """Return the pipelines by way of which one would read its own output; of one that does not: none."""
+    reached = _reach(tx, watcher.output, set())
+    places = {_place_of(leaf) for leaf in watcher.pipeline.leaves()}
+    return [each.pipeline.name for each in reached if each.output in places]
+
+
+def readers(tx: Transaction, project: str, repo: str) -> list[str]:
+    """Return the names of registered pipelines that read a repo, whether or not it makes jobs of them."""
+    found = []
+    for number, version in tx.db.execute("SELECT pipeline, version FROM registration ORDER BY pipeline").fetchall():
+        pipeline = _watcher(tx, number, version).pipeline
+        if any((leaf.project, leaf.repo) == (project, repo) for leaf in pipeline.leaves()):
+            found.append(pipeline.name)
+    return found
 
 
 def _pinned(tx: Transaction, moved: Place, commit: CommitId) -> list[tuple[Watcher, Sequence[JobInput]]]:
@@ -155,7 +201,7 @@ def _watcher(tx: Transaction, number: int, version: int) -> Watcher:
 def _inputs_at(tx: Transaction, pipeline: Pipeline, fresh: Mapping[Place, CommitId]) -> Sequence[JobInput] | None:
     """Return a pipeline's inputs, each at the commit in *fresh* or at its head; None: one holds nothing."""
     inputs = []
-    for leaf in _inputs(pipeline):
+    for leaf in pipeline.leaves():
         place = _place_of(leaf)
         commit = fresh.get(place)
         if commit is None:
@@ -167,9 +213,5 @@ def _inputs_at(tx: Transaction, pipeline: Pipeline, fresh: Mapping[Place, Commit
     return inputs or None
 
 
-def _inputs(pipeline: Pipeline) -> list[PfsInput]:
-    return [leaf for leaf in pipeline.leaves() if isinstance(leaf, PfsInput)]
-
-
-def _place_of(leaf: PfsInput) -> Place:
+def _place_of(leaf: PfsInput | CronInput) -> Place:
     return Place(leaf.project, leaf.repo, leaf.branch)

@@ -21,7 +21,7 @@ from runner.job.run import run_job
 from runner.model.errors import RunnerError
 from runner.model.job import JobState
 from runner.model.pipeline import Pipeline
-from runner.store import Store, events, pipelines, queue, settle
+from runner.store import Store, events, pipelines, queue, registry, settle
 from runner.store.begin import take_job
 from runner.store.joblog import JobLog
 from runner.store.sessions import JobSession
@@ -82,7 +82,9 @@ async def work(
         host = await host_of(settings, scratch, request.secrets)
         for pipeline in request.pipelines:
             prepare(pipeline, host)
-        numbers = [await pipelines.watch(store, pipeline) for pipeline in request.pipelines]
+        for pipeline in request.pipelines:
+            await registry.watch(store, pipeline)
+        numbers = [pipelines.require(store.catalog.sql, each.project, each.name) for each in request.pipelines]
         _log.info("worker.started", message=f"watching for {', '.join(each.name for each in request.pipelines)}")
         admin.readiness.is_started = True
         ready(admin.url)

@@ -67,6 +67,27 @@ async def test_a_migration_that_fails_leaves_nothing(tmp_path, monkeypatch):
     assert forms(tmp_path / "db") == {}
 
 
+async def test_what_watched_its_inputs_is_registered_after_a_migration(tmp_path):
+    path = tmp_path / "db"
+    migrate.upgrade(path, "0003")
+    db = sqlite3.connect(path)
+    db.executemany(
+        'INSERT INTO "trigger" (project, repo, branch, pipeline, version) VALUES (?, ?, ?, ?, ?)',
+        [("default", "data", "master", 1, 3), ("default", "other", "master", 1, 3), ("default", "a", "master", 2, 1)],
+    )
+    db.commit()
+    db.close()
+    migrate.upgrade(path, "0005")
+    db = sqlite3.connect(path)
+    assert db.execute("SELECT * FROM registration").fetchall() == [(1, 3, 0), (2, 1, 0)]
+    assert db.execute('SELECT repo, pipeline FROM "trigger" ORDER BY repo').fetchall() == [
+        ("a", 2),
+        ("data", 1),
+        ("other", 1),
+    ]
+    db.close()
+
+
 async def test_a_store_stays_what_it_was(tmp_path):
     async with open_store(tmp_path / "s") as store:
         await repos.create(store, "default", "data", "text")

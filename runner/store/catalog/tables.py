@@ -365,6 +365,15 @@ Index("job_uuid", job.c.uuid)
 _unfinished = job.c.state < JOB_TERMINAL_FROM
 Index("job_unfinished", job.c.state, sqlite_where=_unfinished, postgresql_where=_unfinished)
 
+registration = Table(  # pipelines whose jobs triggers make and workers run, by one of their versions
+    "registration",
+    metadata,
+    Column("pipeline", INTEGER, primary_key=True, autoincrement=False),
+    _some("version", INTEGER),  # of the spec that the jobs have, whatever was run by hand since
+    _some("is_stopped", INTEGER),
+    **_CLUSTERED,
+)
+
 trigger = Table(  # whose jobs a move of a branch makes, also of one that is not there yet
     "trigger",
     metadata,
@@ -372,13 +381,32 @@ trigger = Table(  # whose jobs a move of a branch makes, also of one that is not
     _some("repo", TEXT),
     _some("branch", TEXT),
     _some("pipeline", INTEGER),
-    _some("version", INTEGER),  # of the spec that the jobs have, whatever was run since
     PrimaryKeyConstraint("project", "repo", "branch", "pipeline"),
+    **_CLUSTERED,
+)
+
+clock = Table(  # branches that move with time, and the last tick of each
+    "clock",
+    metadata,
+    _some("project", TEXT),
+    _some("repo", TEXT),
+    _some("branch", TEXT),
+    _some("ticked_us", INTEGER),
+    PrimaryKeyConstraint("project", "repo", "branch"),
     **_CLUSTERED,
 )
 
 queue = Table(  # jobs that a trigger made, until they end: they wait for a worker, or are with one
     "queue", metadata, Column("job", INTEGER, primary_key=True, autoincrement=False), **_CLUSTERED
+)
+
+stop = Table(  # jobs under way that somebody wants to end: whoever runs them does it
+    "stop",
+    metadata,
+    Column("job", INTEGER, primary_key=True, autoincrement=False),
+    _some("reason", TEXT),
+    _some("is_anew", INTEGER),  # then it waits for a worker again
+    **_CLUSTERED,
 )
 
 job_input = Table(

@@ -1,0 +1,128 @@
+"""Clocks: branches that get an empty file at each tick of a cron expression, named by its time.
+
+Whoever runs a pipeline with a cron input lets its clock tick. That several do makes no difference: a tick is counted in
+the transaction of its commit. Ticks that were missed, because nobody did or the pipeline was stopped, come in one
+commit: a file for each, so that nothing that depends on a date is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from runner.model.commit import Commit
+from runner.model.entry import Attributes
+from runner.model.errors import Conflict
+from runner.model.pipeline import CronInput, Pipeline
+from runner.store import refs, repos
+from runner.store.catalog import tables as t
+from runner.store.catalog.engine import Transaction
+from runner.store.changes import open_change
+from runner.store.refs import RefMoved
+from runner.store.store import Store
+from runner.store.times import from_us, to_us
+
+MISSED_MAX = 1000
+"""Of ticks that were missed only the latest are made up for."""
+
+
+class TickTaken(Conflict):
+    """Another worker has made the commit of that tick."""
+
+
+def set_up(tx: Transaction, pipeline: Pipeline) -> None:
+    """Make the repos that the clocks of a pipeline tick in; a clock that is there goes on."""
+    for clock in _clocks(pipeline):
+        repo = repos.ensure(tx, clock.project, clock.repo, f"ticks of {pipeline.name}")
+        ref = refs.ensure(tx, repo, clock.branch)
+        begun = to_us(datetime.fromisoformat(clock.start)) if clock.start else None
+        place = {"project": clock.project, "repo": clock.repo, "branch": clock.branch}
+        if begun is not None and ref.head is None:
+            tx.sql.execute(sa.delete(t.clock).where(*_is(clock)))
+        tx.sql.execute(
+            sa.insert(t.clock).prefix_with("OR IGNORE").values(**place, ticked_us=tx.now_us if begun is None else begun)
+        )
+
+
+def next_tick(store: Store, clock: CronInput) -> datetime | None:
+    """Return when a clock ticks next, which may be past; None: never."""
+    from runner.spec import cron
+
+    last = _last(store.catalog.sql, clock)
+    return None if last is None else cron.next_tick(clock.spec, last)
+
+
+async def tick(store: Store, clock: CronInput, now: datetime) -> Commit | None:
+    """Commit the ticks that are due.
+
+    Returns:
+        The commit; None: none is due, or another process was first.
+
+    Raises:
+        RunnerError: It could not be written.
+
+    Cancellation: nothing was committed, or all of it.
+    """
+    from runner.spec import cron
+
+    last = _last(store.catalog.sql, clock)
+    due = [] if last is None else cron.latest_ticks(clock.spec, last, now, MISSED_MAX)
+    if last is None or not due:
+        return None
+    try:
+        return await _commit(store, clock, due, last)
+    except (TickTaken, RefMoved):
+        return None
+
+
+async def tick_by_hand(store: Store, clock: CronInput, now: datetime) -> Commit | None:
+    """Commit a tick of now, whatever the clock says; None: there is one of the same second, or somebody else wrote."""
+    try:
+        return await _commit(store, clock, [now], None)
+    except RefMoved:
+        return None
+
+
+async def _commit(store: Store, clock: CronInput, due: Sequence[datetime], last: datetime | None) -> Commit | None:
+    """Write a file for each time in *due*; *last* is the tick before, None: it is not counted."""
+    async with open_change(store, clock.project, clock.repo, clock.branch) as change:
+        if clock.overwrite:
+            async with aclosing(change.walk()) as rows:
+                for key in [row.key async for row in rows]:
+                    await change.delete(key)
+        for time in due[-1:] if clock.overwrite else due:
+            await change.put(_name(time), _nothing(), Attributes())
+        count = None if last is None else lambda tx: _count(tx, clock, last, due[-1])
+        commit, is_new = await change.commit(count=count)
+    return commit if is_new else None
+
+
+def _count(tx: Transaction, clock: CronInput, last: datetime, newest: datetime) -> None:
+    """Move the clock on; raises `TickTaken`."""
+    same = (*_is(clock), t.clock.c.ticked_us == to_us(last))
+    if tx.sql.execute(sa.update(t.clock).where(*same).values(ticked_us=to_us(newest))).rowcount == 0:
+        raise TickTaken(f"the clock {clock.repo} has ticked already")
+
+
+def _last(sql: sa.Connection, clock: CronInput) -> datetime | None:
+    return from_us(sql.execute(sa.select(t.clock.c.ticked_us).where(*_is(clock))).scalar())
+
+
+def _is(clock: CronInput) -> tuple[sa.ColumnElement[bool], ...]:
+    columns = t.clock.c
+    return (columns.project == clock.project, columns.repo == clock.repo, columns.branch == clock.branch)
+
+
+def _clocks(pipeline: Pipeline) -> list[CronInput]:
+    return [leaf for leaf in pipeline.leaves() if isinstance(leaf, CronInput)]
+
+
+def _name(time: datetime) -> bytes:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    yield b""

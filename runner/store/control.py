@@ -1,0 +1,86 @@
+"""What somebody does to a job that is not his to run: stop it, remove it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from runner.model.errors import Conflict
+from runner.model.job import JobKey, JobState
+from runner.store import ends, events, jobs, queue, settle, stops
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import JOB_STATE
+from runner.store.catalog.engine import Transaction
+from runner.store.ends import STOPPED_STATUS, End
+from runner.store.locks import OwnerLock, job_owner
+from runner.store.stops import Wish
+from runner.store.store import Store
+
+STOPPED = "job stopped"
+"""Pachyderm's words."""
+
+
+class JobEnded(Conflict):
+    """The job has ended, or is sealed and about to."""
+
+
+class JobGoesOn(Conflict):
+    """The job has not ended."""
+
+
+async def stop(store: Store, key: JobKey) -> None:
+    """Want the end of a job: one that waits has ended then, one under way is ended by whoever runs it.
+
+    Raises:
+        NoSuchJob.
+        JobEnded: It has come too far.
+    """
+    await store.writer.write(lambda tx: ask(tx, jobs.require(tx.sql, key), STOPPED))
+    events.tell(store.folder)
+    await settle_if_dead(store, key)
+
+
+def ask(tx: Transaction, job: int, reason: str) -> None:
+    """Want the end of a job, as `stop` does; raises `JobEnded`."""
+    row = tx.sql.execute(sa.select(t.job.c.state, t.job.c.uuid).where(t.job.c.id == job)).one()
+    state = JOB_STATE.word(row.state)
+    if state.is_terminal:
+        raise JobEnded(f"the job {row.uuid} has ended already: {state}")
+    if state in (JobState.FINISHING, JobState.EGRESSING):
+        raise JobEnded(f"the job {row.uuid} is sealed, and its output becomes a commit")
+    if state is JobState.CREATED and queue.holds(tx.sql, job):
+        ends.end_waiting(tx, job, End(JobState.KILLED, reason, STOPPED_STATUS))
+    else:
+        stops.ask(tx, job, Wish(reason, is_anew=False))
+
+
+async def settle_if_dead(store: Store, key: JobKey) -> None:
+    """Settle a job whose runner died; of a living one, or one that has ended, nothing changes."""
+    lock = OwnerLock(store.folder, job_owner(key))
+    if not (await jobs.inspect(store, key)).state.is_terminal and lock.try_take():
+        try:
+            await settle.settle_job(store, key)
+        finally:
+            lock.release()
+
+
+async def delete(store: Store, key: JobKey) -> None:
+    """Remove what is known of a job that has ended: inputs, attempts, log, reads. Its commits stay.
+
+    Raises:
+        NoSuchJob, JobGoesOn.
+    """
+
+    def run(tx: Transaction) -> None:
+        job = jobs.require(tx.sql, key)
+        if not jobs.inspect_number(tx.sql, job).state.is_terminal:
+            raise JobGoesOn(f"the job {key} has not ended", hint=f"runner job stop {key}")
+        remove(tx, job)
+
+    await store.writer.write(run)
+
+
+def remove(tx: Transaction, job: int) -> None:
+    """Remove all rows of a job that has ended."""
+    for table in (t.job_input, t.attempt, t.log_chunk, t.observed):
+        tx.sql.execute(sa.delete(table).where(table.c.job == job))
+    tx.sql.execute(sa.delete(t.job).where(t.job.c.id == job))

@@ -1,0 +1,103 @@
+"""Removing a pipeline with all that belongs to it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+import trio
+
+from runner.model.errors import Conflict
+from runner.model.job import JobState
+from runner.model.pipeline import CronInput, Pipeline
+from runner.store import control, events, jobs, pipelines, repos, triggers
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import JOB_TERMINAL_FROM
+from runner.store.catalog.engine import Transaction
+from runner.store.store import Store
+
+LOOK_SECONDS = 5.0
+"""After so long the jobs that are to end are looked at again, though nothing was heard of them."""
+DELETED = "the pipeline was deleted"
+
+
+class PipelineRead(Conflict):
+    """Other pipelines read what the pipeline writes."""
+
+
+async def delete(store: Store, project: str, name: str, *, force: bool = False, keep_repo: bool = False) -> None:
+    """Remove a pipeline: its jobs, which are stopped first, its versions, its repo and those of its clocks.
+
+    Args:
+        store: Where.
+        project: Of the pipeline.
+        name: Its name.
+        force: Also when other pipelines read its output; they have no input then.
+        keep_repo: Let the repo of its output stay.
+
+    Raises:
+        NoSuchPipeline, PipelineRead.
+
+    Cancellation: it makes no jobs any more, and is removed by the next `delete`.
+    """
+
+    def begin(tx: Transaction) -> int:
+        number = pipelines.require(tx.sql, project, name)
+        readers = [] if force else triggers.readers(tx, project, name)
+        if readers:
+            raise PipelineRead(
+                f"{', '.join(readers)} read what the pipeline {name} writes", hint="delete these first, or add --force"
+            )
+        _end_jobs(tx, number)
+        return number
+
+    number = await store.writer.write(begin)
+    async with events.listen(store.folder) as news:
+        events.tell(store.folder)
+        while unfinished := _unfinished(store.catalog.sql, number):
+            for job in unfinished:
+                await control.settle_if_dead(store, jobs.inspect_number(store.catalog.sql, job).key)
+            with trio.move_on_after(LOOK_SECONDS):
+                await news.wait()
+    await store.writer.write(lambda tx: _remove(tx, number, keep_repo=keep_repo))
+
+
+def _end_jobs(tx: Transaction, pipeline: int) -> None:
+    """Let no job of a pipeline be made any more, and none go on that is not sealed."""
+    for job in _unfinished(tx.sql, pipeline):
+        if jobs.inspect_number(tx.sql, job).state not in (JobState.FINISHING, JobState.EGRESSING):
+            control.ask(tx, job, DELETED)
+    tx.sql.execute(sa.update(t.registration).where(t.registration.c.pipeline == pipeline).values(is_stopped=1))
+
+
+def _unfinished(sql: sa.Connection, pipeline: int) -> list[int]:
+    columns = t.job.c
+    unfinished = sa.select(columns.id).where(columns.pipeline == pipeline, columns.state < JOB_TERMINAL_FROM)
+    return list(sql.execute(unfinished).scalars())
+
+
+def _remove(tx: Transaction, number: int, *, keep_repo: bool) -> None:
+    watcher = triggers.find(tx, number)
+    row = tx.sql.execute(sa.select(t.pipeline).where(t.pipeline.c.id == number)).first()
+    if row is None:
+        return  # somebody else was faster
+    for job in tx.sql.execute(sa.select(t.job.c.id).where(t.job.c.pipeline == number)).scalars().all():
+        control.remove(tx, job)
+    triggers.unwatch(tx, number)
+    for table in (t.registration, t.pipeline_version):
+        tx.sql.execute(sa.delete(table).where(table.c.pipeline == number))
+    tx.sql.execute(sa.delete(t.pipeline).where(t.pipeline.c.id == number))
+    if watcher is not None:
+        _remove_clocks(tx, watcher.pipeline)
+    repo = repos.find(tx.sql, row.project, row.name)
+    if repo is not None and not keep_repo:
+        repos.remove(tx, repo)
+
+
+def _remove_clocks(tx: Transaction, pipeline: Pipeline) -> None:
+    """Remove the repos of a pipeline's clocks that no other pipeline reads."""
+    for clock in pipeline.leaves():
+        if isinstance(clock, CronInput) and not triggers.readers(tx, clock.project, clock.repo):
+            columns = t.clock.c
+            tx.sql.execute(sa.delete(t.clock).where(columns.project == clock.project, columns.repo == clock.repo))
+            repo = repos.find(tx.sql, clock.project, clock.repo)
+            if repo is not None:
+                repos.remove(tx, repo)
