@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import Options, in_trio, noun, remark
+from runner.model.address import DEFAULT_BRANCH
 
 if TYPE_CHECKING:
     from runner.model.commit import Commit
@@ -122,6 +123,71 @@ async def diff(options: Options, before: str, after: str, prefix: str) -> None:
             [*listed, Text(total, style="dim")] if found else [],
             nothing="they hold the same objects",
         )
+
+
+_BRANCH = click.argument("place", metavar="REPO@BRANCH")
+_DESCRIPTION = click.option("-m", "--message", default="", metavar="TEXT", help="What it is.")
+
+
+@commit.command("start")
+@_BRANCH
+@_DESCRIPTION
+@click.pass_obj
+@in_trio
+async def start(options: Options, place: str, message: str) -> None:
+    """Begin a commit; what is written to the branch until it is finished goes into it. Prints its id."""
+    from rich.text import Text
+
+    from runner.cli import documents
+    from runner.cli.world import opened
+    from runner.store import open_commits
+
+    async with opened(options) as world:
+        where = world.place(place)
+        branch = where.revision or DEFAULT_BRANCH
+        made = await open_commits.start(world.store, where.project, where.repo, branch, message)
+        world.tell(documents.commit_info(made), [Text(made.id)])
+
+
+@commit.command("finish")
+@_BRANCH
+@_DESCRIPTION
+@click.pass_obj
+@in_trio
+async def finish(options: Options, place: str, message: str) -> None:
+    """Finish the commit that was begun on a branch. Prints its id."""
+    from rich.text import Text
+
+    from runner.cli import documents
+    from runner.cli.world import opened
+    from runner.store import open_commits
+
+    async with opened(options) as world:
+        where = world.place(place)
+        branch = where.revision or DEFAULT_BRANCH
+        made = await open_commits.finish(world.store, where.project, where.repo, branch, message)
+        world.tell(documents.commit_info(made), [Text(made.id)])
+
+
+@commit.command("wait")
+@click.argument("address")
+@click.pass_obj
+@in_trio
+async def wait(options: Options, address: str) -> int:
+    """Wait until a commit is finished, also one that a job will make; ends with the job's status when it makes none."""
+    from rich.text import Text
+
+    from runner.cli import documents
+    from runner.cli.world import opened
+    from runner.store.waiting import until_finished
+
+    async with opened(options) as world:
+        found = await until_finished(world.store, world.place(address), world.settings.worker.reconcile_seconds)
+        if found.commit is not None:
+            world.tell(documents.commit_info(found.commit), [Text(found.commit.id)])
+        elif found.job is not None:
+            remark(options, f"{found.job.key} made none: {found.job.reason}")
+        return found.status
 
 
 _COMMIT = click.argument("name", metavar="COMMIT")

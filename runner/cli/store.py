@@ -61,7 +61,8 @@ async def stats(options: Options) -> None:
             documents.stats_info(found),
             tables.pairs(
                 [
-                    ("repos", f"{words.count(found.repos)}, {words.count(found.branches)} branches"),
+                    ("repos", words.count(found.repos)),
+                    ("branches", words.count(found.branches)),
                     ("commits", f"{words.count(found.commits)}{failed}"),
                     ("at the heads", f"{words.count(found.objects, 'object')}, {words.size(found.head_bytes)}"),
                     ("all commits", f"{words.size(found.logical_bytes)}, each counted as a copy"),

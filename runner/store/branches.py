@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from runner.model.commit import Branch
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
-from runner.store import commits, documents, events, refs, repos, staged, triggers, versions
+from runner.store import commits, documents, events, open_commits, refs, repos, staged, triggers, versions
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
@@ -82,4 +82,5 @@ def remove(tx: Transaction, ref: refs.Ref) -> None:
     staged.drop(tx, branch)
     documents.drop(tx, branch)
     versions.drop(tx, branch)
+    tx.sql.execute(sa.delete(t.commit).where(t.commit.c.id == open_commits.find(tx.db, branch)))
     tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name))

@@ -17,7 +17,7 @@ import trio
 
 from runner.model.commit import Commit
 from runner.model.errors import Unavailable
-from runner.store import closing
+from runner.store import closing, open_commits
 from runner.store.locks import OwnerLock
 from runner.store.staged import BranchBusy, BranchKey
 from runner.store.store import Store
@@ -190,7 +190,7 @@ class Bursts:
                 await activity.wait_until_due()
                 activity.begin_anew()
                 try:
-                    await self._close(branch)
+                    await self._close(branch, activity)
                 except Unavailable as exc:
                     _log.warning("burst.kept", message=f"what is staged could not become a commit yet: {exc.message}")
                     if activity.is_closing:
@@ -198,7 +198,9 @@ class Bursts:
                     activity.put_off(RETRY_SECONDS)
             del self._activities[branch]
 
-    async def _close(self, branch: BranchKey) -> None:
+    async def _close(self, branch: BranchKey, activity: Activity) -> None:
+        if not activity.is_closing and open_commits.find(self._store.catalog.db, branch) is not None:
+            return  # it goes into that one
         for commit in await closing.close(self._store, branch, self.owner):
             self._on_commit(commit)
 

@@ -11,7 +11,7 @@ import trio
 
 from runner.model.commit import Commit
 from runner.model.entry import Attributes, Entry
-from runner.store import commits, deltas, events, refs, repos, staged, staging, tree
+from runner.store import commits, deltas, events, open_commits, refs, repos, staged, staging, tree
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Stored
@@ -32,8 +32,9 @@ class Change:
         head: The branch's commit when the change began, if any.
     """
 
-    def __init__(self, store: Store, ref: refs.Ref, stack: Stack, head: Commit | None) -> None:
+    def __init__(self, store: Store, ref: refs.Ref, stack: Stack, head: Commit | None, open_commit: int | None) -> None:
         self.head = head
+        self._open_commit = open_commit
         self._store = store
         self._ref = ref
         self._stack = stack
@@ -80,14 +81,15 @@ class Change:
             propagates: Let the commit make the jobs of the pipelines that read the branch.
 
         Returns:
-            The commit and True; or the branch's head and False when that holds the same objects.
+            The commit and True; or the branch's head and False when that holds the same objects. Of a branch with an
+            open commit that one, into which the change goes when it is finished.
 
         Raises:
             RefMoved: Somebody else committed to the branch meanwhile; begin again from its new head.
         """
         started_us = await self._store.writer.write(self._seal)
-        content = await deltas.content_above(self._store, self._ref.head, self._stack.below, self._stack.top)
-        if self.head is not None and content.digest() == self.head.digest:
+        content = await deltas.content_above(self._store, self._ref.head, self._stack.below, (self._stack.top,))
+        if self._open_commit is None and self.head is not None and content.digest() == self.head.digest:
             return self.head, False
 
         def publish(tx: Transaction) -> Commit:
@@ -116,7 +118,12 @@ class Change:
 
     def _publish(self, tx: Transaction, content: ContentSum, **how: Any) -> Commit:
         layer = self._stack.top
-        if not staged.give_way(tx, staged.BranchKey(self._ref.repo, self._ref.name), layer):
+        branch = staged.BranchKey(self._ref.repo, self._ref.name)
+        if open_commits.find(tx.db, branch) != self._open_commit:
+            raise refs.RefMoved(f"a commit was begun or finished on {self._ref.name} meanwhile", hint="try again")
+        if self._open_commit is not None:
+            return open_commits.add(tx, self._ref, layer)
+        if not staged.give_way(tx, branch, layer):
             raise refs.RefMoved(f"writes to the branch {self._ref.name} become a commit first", hint="try again")
         return deltas.publish(tx, self._ref, layer, content, **how)
 
@@ -137,8 +144,13 @@ async def open_change(store: Store, project: str, repo: str, branch: str) -> Asy
         number = repos.ensure(tx, project, repo)
         ref = refs.ensure(tx, number, branch)
         head = None if ref.head is None else commits.inspect_number(tx.sql, ref.head)
-        below = () if ref.head is None else tuple(commits.read_set(tx.sql, ref.head))
-        return Change(store, ref, Stack(staging.open_layer(tx, lock.name), below), head)
+        key = staged.BranchKey(number, branch)
+        open_commit = open_commits.find(tx.db, key)
+        if open_commit is not None:
+            below = staged.read_set(tx.db, key)
+        else:
+            below = () if ref.head is None else tuple(commits.read_set(tx.sql, ref.head))
+        return Change(store, ref, Stack(staging.open_layer(tx, lock.name), below), head, open_commit)
 
     try:
         change = await store.writer.write(begin)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from runner.model.commit import Commit
-from runner.store import commits, deltas, events, refs, staged, staging, uploads
+from runner.store import commits, deltas, events, open_commits, refs, staged, staging, uploads
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
@@ -23,13 +23,14 @@ async def close(store: Store, branch: BranchKey, owner: str) -> list[Commit]:
     """Make what *owner* staged on a branch a commit, after what was sealed there before.
 
     Returns:
-        The commits made, oldest first; none when nothing was left to commit, or somebody else did it.
+        The commits made, oldest first; none when nothing was left to commit, somebody else did it, or the branch has
+        an open commit: then it waits, sealed, for the end of that.
     """
     if staged.oldest(store.catalog.db, branch) is None:
         return []
     await store.writer.write(partial(staged.seal, branch=branch, owner=owner))
     made = []
-    while (pending := staged.oldest(store.catalog.db, branch)) is not None and pending.is_sealed:
+    while (pending := _next(store, branch)) is not None:
         commit = await _publish(store, branch, pending)
         if commit is not None:
             made.append(commit)
@@ -52,6 +53,13 @@ async def settle(store: Store) -> None:
                 lock.release()
 
 
+def _next(store: Store, branch: BranchKey) -> Pending | None:
+    """Return what is to become a commit next."""
+    pending = staged.oldest(store.catalog.db, branch)
+    is_held = pending is None or not pending.is_sealed or open_commits.find(store.catalog.db, branch) is not None
+    return None if is_held else pending
+
+
 async def _publish(store: Store, branch: BranchKey, pending: Pending) -> Commit | None:
     """Make one sealed layer a commit above the head of the moment; None: it held nothing, or it is one already."""
     while True:
@@ -59,7 +67,7 @@ async def _publish(store: Store, branch: BranchKey, pending: Pending) -> Commit 
         ref = refs.find(sql, *branch)
         head = None if ref is None else ref.head
         below = () if head is None else commits.read_set(sql, head)
-        content = await deltas.content_above(store, head, below, pending.layer)
+        content = await deltas.content_above(store, head, below, (pending.layer,))
         try:
             return await store.writer.write(
                 partial(_publish_above, branch=branch, ref=ref, pending=pending, content=content)
@@ -71,7 +79,7 @@ async def _publish(store: Store, branch: BranchKey, pending: Pending) -> Commit 
 def _publish_above(
     tx: Transaction, branch: BranchKey, ref: Ref | None, pending: Pending, content: ContentSum
 ) -> Commit | None:
-    if not staged.forget(tx, branch, pending.layer):
+    if open_commits.find(tx.db, branch) is not None or not staged.forget(tx, branch, pending.layer):
         return None
     holds_something = tx.db.execute("SELECT 1 FROM entry WHERE layer = ? LIMIT 1", (pending.layer,)).fetchone()
     if ref is None or holds_something is None:

@@ -62,6 +62,7 @@ _SELECT = (
     .outerjoin(_parent, _parent.c.id == t.commit.c.parent)
 )
 _FINISHED = t.commit.c.state == COMMIT_STATE.code(CommitState.FINISHED)
+_OPEN = t.commit.c.state == COMMIT_STATE.code(CommitState.OPEN)
 
 
 async def resolve(store: Store, address: Address) -> Commit:
@@ -91,7 +92,7 @@ async def list_commits(
     limit: int = 50,
     quarantined: bool = False,
 ) -> Sequence[Commit]:
-    """Return commits, newest first: a branch's from its head back, or all of the repo.
+    """Return commits, newest first: a branch's from its open one or its head back, or all of the repo.
 
     Args:
         store: Where.
@@ -108,9 +109,10 @@ async def list_commits(
     number = repos.require(sql, project, repo)
     statement = _SELECT.where(t.commit.c.repo == number).order_by(t.commit.c.id.desc()).limit(limit)
     if branch is not None:
-        statement = statement.where(t.commit.c.id.in_(_history(refs.require(sql, number, branch).head, limit)))
+        history = _history(refs.require(sql, number, branch).head, limit)
+        statement = statement.where(t.commit.c.id.in_(history) | (_OPEN & (t.commit.c.branch == branch)))
     if not quarantined:
-        statement = statement.where(_FINISHED)
+        statement = statement.where(_FINISHED | _OPEN)
     return [_commit(row) for row in store.catalog.rows(statement)]
 
 
@@ -162,7 +164,7 @@ def insert(tx: Transaction, draft: Draft) -> int:
         "objects": draft.content.objects,
         "bytes": draft.content.size_bytes,
         "started_us": draft.started_us,
-        "finished_us": tx.now_us,
+        "finished_us": None if draft.state is CommitState.OPEN else tx.now_us,
         "description": draft.description,
         "error": draft.error,
     }

@@ -11,11 +11,11 @@ from runner.store.contentsum import ContentSum
 from runner.store.store import Store
 
 
-async def content_above(store: Store, head: int | None, below: tree.ReadSet, layer: int) -> ContentSum:
-    """Return what *head*, which is read through *below*, holds with *layer* on top; costs what *layer* holds."""
+async def content_above(store: Store, head: int | None, below: tree.ReadSet, layers: tree.ReadSet) -> ContentSum:
+    """Return what *head*, which is read through *below*, holds with *layers* on top; costs what these hold."""
     catalog = store.catalog
     content = commits.content_of(catalog.sql, head)
-    async for row in tree.walk(catalog.db, (layer,), tombstones=True):
+    async for row in tree.walk(catalog.db, layers, tombstones=True):
         before = tree.find(catalog.db, below, row.key)
         if before is not None:
             content.remove(before)

@@ -20,13 +20,14 @@ from runner.model.address import Address
 from runner.model.commit import Commit, CommitState
 from runner.model.errors import Conflict, Invalid, NotFound
 from runner.model.ids import is_id_prefix
-from runner.store import commits, events
+from runner.store import commits, events, staged
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction
+from runner.store.staged import BranchKey
 from runner.store.store import Store
 
-_FINISHED = COMMIT_STATE.code(CommitState.FINISHED)
+_OPEN = COMMIT_STATE.code(CommitState.OPEN)
 
 
 class CommitInUse(Conflict):
@@ -53,6 +54,7 @@ class _Row(NamedTuple):
     base: int | None
     layers: str
     state: int
+    branch: str
 
     def __str__(self) -> str:
         return f"{self.repo_name}@{self.uuid}"
@@ -104,6 +106,8 @@ async def squash(store: Store, wanted: Sequence[Commit]) -> None:
 async def delete(store: Store, wanted: Sequence[Commit]) -> None:
     """Take commits off the ends of their histories; branches then point at what came before.
 
+    With an open commit goes what is staged for it.
+
     Args:
         store: Where.
         wanted: All or none of them.
@@ -144,6 +148,8 @@ def _delete(tx: Transaction, wanted: Sequence[Commit]) -> None:
     for row in rows:
         moved = {"head": row.parent, "gen": t.branch.c.gen + 1}
         tx.sql.execute(sa.update(t.branch).where(t.branch.c.head == row.id).values(moved))
+        if row.state == _OPEN:
+            staged.drop_layers(tx, BranchKey(row.repo, row.branch))
         _remove(tx, row)
 
 
@@ -158,7 +164,7 @@ def _require(tx: Transaction, wanted: Sequence[Commit]) -> list[_Row]:
         ).first()
         if found is None:
             raise commits.NoSuchCommit(f"{commit.repo}@{commit.id} is gone already")
-        links = (found.parent, found.base, found.layers, found.state)
+        links = (found.parent, found.base, found.layers, found.state, found.branch)
         rows.append(_Row(found.id, found.repo, found.project, found.name, found.uuid, *links))
     return rows
 

@@ -102,6 +102,27 @@ def require_branch(tx: Transaction, branch: BranchKey) -> None:
     _look(tx.db, branch)
 
 
+def layers(db: sqlite3.Connection, branch: BranchKey) -> ReadSet:
+    """Return what is staged on a branch, newest first."""
+    return tuple(layer for _, layer, _, _ in _look(db, branch) if layer is not None)
+
+
+def seal_all(tx: Transaction, branch: BranchKey) -> ReadSet:
+    """Let nothing more into what is staged on a branch, whoever fills it; return its layers, newest first."""
+    found = layers(tx.db, branch)
+    for layer in found:
+        staging.set_state(tx, layer, LayerState.SEALED)
+    return found
+
+
+def add(tx: Transaction, branch: BranchKey, newer: int) -> None:
+    """Stage a sealed layer above all that is staged on a branch."""
+    for layer in layers(tx.db, branch):
+        if layer > newer:  # begun later, but written to before
+            tx.db.execute(_OVERTAKE, {"staged": layer, "newer": newer})
+    tx.db.execute(_INSERT, (*branch, newer, tx.now_us))
+
+
 def seal(tx: Transaction, branch: BranchKey, owner: str) -> None:
     """Let nothing more into the layer that *owner* fills; the next write begins another."""
     states = {"sealed": LayerState.SEALED, "open": LayerState.OPEN}
@@ -124,10 +145,15 @@ def forget(tx: Transaction, branch: BranchKey, layer: int) -> bool:
 
 def drop(tx: Transaction, branch: BranchKey) -> None:
     """Drop all that is staged on a branch that goes, and its uploads."""
+    drop_layers(tx, branch)
+    uploads.drop_all(tx, uploads.place_of_branch(*branch))
+
+
+def drop_layers(tx: Transaction, branch: BranchKey) -> None:
+    """Drop all that is staged on a branch."""
     while (pending := oldest(tx.db, branch)) is not None:
         forget(tx, branch, pending.layer)
         staging.set_state(tx, pending.layer, LayerState.DROPPING)
-    uploads.drop_all(tx, uploads.place_of_branch(*branch))
 
 
 def give_way(tx: Transaction, branch: BranchKey, newer: int) -> bool:

@@ -175,3 +175,18 @@ def test_garbage_is_shown_then_collected_and_the_sizes_tell(filled, tmp_path):
     assert filled("store", "gc").out.startswith("garbage: 0 blobs, 0 B")  # its layer is within its grace
     assert filled("store", "gc", "--grace", "0s", "-o", "json").document["freedBytes"] == 300_000
     assert filled("store", "check").status == 0
+
+
+def test_a_commit_is_made_by_hand_of_many_writes(filled, tmp_path):
+    (tmp_path / "one").write_bytes(b"1")
+    begun = filled("commit", "start", "labresults@master", "-m", "by hand").out.strip()
+    assert filled("commit", "start", "labresults@master").status == 3
+    for name in ("x", "y"):
+        assert filled("file", "put", str(tmp_path / "one"), f"labresults@master:/{name}").status == 0
+    assert filled("commit", "inspect", f"labresults@{begun}").out.count("open") == 1
+    assert "/x" not in filled("file", "list", "labresults@master").out
+    assert filled("commit", "finish", "labresults@master").out == f"{begun}\n"
+    assert filled("commit", "wait", f"labresults@{begun}").out == f"{begun}\n"
+    assert filled("commit", "list", "labresults", "-o", "json").document[0]["commit"]["id"] == begun
+    assert {"x", "y"} <= set(filled("file", "list", "labresults@master").out.split())
+    assert filled("commit", "wait", "labresults@" + "0" * 32).status == 2

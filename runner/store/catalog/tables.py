@@ -156,6 +156,10 @@ commit = Table(
 Index("commits_parent", commit.c.parent)
 Index("commits_base", commit.c.base)
 Index("commits_uuid", commit.c.uuid)
+_open = commit.c.state == 0
+Index(  # at most one on a branch
+    "commits_open", commit.c.repo, commit.c.branch, unique=True, sqlite_where=_open, postgresql_where=_open
+)
 
 provenance = Table(
     "provenance",

@@ -37,6 +37,7 @@ _SUCCEEDED = """
     SELECT j.uuid FROM job j LEFT JOIN commits c ON c.id = j.commit_id AND c.uuid = j.uuid AND c.state = ?
     WHERE j.state = ? AND j.commit_id IS NOT NULL AND c.id IS NULL
 """  # NULL: deleted since
+_OPEN = COMMIT_STATE.code(CommitState.OPEN)
 _FINISHED = COMMIT_STATE.code(CommitState.FINISHED)
 _QUARANTINED = COMMIT_STATE.code(CommitState.QUARANTINED)
 
@@ -140,7 +141,7 @@ class History:
             wrong.append("its repo is not there")
         if not is_commit_id(commit.uuid):
             wrong.append("its id is none")
-        if commit.state not in {_FINISHED, _QUARANTINED}:
+        if commit.state not in {_OPEN, _FINISHED, _QUARANTINED}:
             wrong.append("its state is none")
         parent = self._known.get(commit.parent or 0)
         if commit.parent is not None and (parent is None or parent.repo != commit.repo or parent.state != _FINISHED):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from runner.model.commit import Commit
-from runner.store import commits, repos
+from runner.model.commit import Commit, CommitState
+from runner.store import commits, repos, staged
 from runner.store.buckets import CommitBucket
 from runner.store.gate import Door, Gate
 from runner.store.reads import Traffic
+from runner.store.staged import BranchKey
 from runner.store.store import Store
 from runner.store.view import Bucket
 
@@ -14,10 +15,16 @@ from runner.store.view import Bucket
 def bucket_of(store: Store, commit: Commit) -> Bucket:
     """Return *commit* as a bucket that is only read; nobody takes note of what is read.
 
+    An open one holds what is staged on its branch at this moment.
+
     Raises:
         NoSuchRepo, NoSuchCommit: It is gone.
     """
     sql = store.catalog.sql
-    number = commits.require_id(sql, repos.require(sql, commit.project, commit.repo), commit.id)
-    layers = commits.read_set(sql, number)
+    repo = repos.require(sql, commit.project, commit.repo)
+    number = commits.require_id(sql, repo, commit.id)
+    is_open = commits.inspect_number(sql, number).state is CommitState.OPEN
+    layers = (
+        staged.read_set(store.catalog.db, BranchKey(repo, commit.branch)) if is_open else commits.read_set(sql, number)
+    )
     return CommitBucket(store, commit.repo, commit.started, layers=layers, door=Door(Gate(), Traffic()), log=None)

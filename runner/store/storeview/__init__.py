@@ -44,8 +44,8 @@ _BRANCHES = f"""
 _BRANCH = f"{_BRANCHES} WHERE r.project = ? AND r.name = ? AND b.name = ?"
 _COMMITS = f"""
     SELECT c.id, c.branch, r.id, ({_OWNER}) FROM commits c JOIN repo r ON r.id = c.repo
-    WHERE r.project = ? AND r.name = ? AND c.uuid >= ? AND c.uuid < ? LIMIT 2
-"""  # noqa: S608  # constants
+    WHERE r.project = ? AND r.name = ? AND c.uuid >= ? AND c.uuid < ? AND c.state != 0 LIMIT 2
+"""  # noqa: S608  # constants; an open commit is its branch
 
 
 class _Branch(NamedTuple):

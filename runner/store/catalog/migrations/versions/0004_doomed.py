@@ -1,4 +1,4 @@
-"""What a collection found and will remove."""
+"""What a collection found and will remove; a branch has one open commit at most."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the table."""
+    """Add the table and the index."""
     op.execute("""CREATE TABLE doomed (
     kind INTEGER NOT NULL,
     name TEXT NOT NULL,
@@ -16,3 +16,4 @@ def upgrade() -> None:
 )
  WITHOUT ROWID,
  STRICT""")
+    op.execute("CREATE UNIQUE INDEX commits_open ON commits (repo, branch) WHERE state = 0")
