@@ -83,14 +83,16 @@ _ORIGINS = {"USER": "written by a client", "AUTO": "the output of a pipeline"}
 @click.argument("before", metavar="BEFORE")
 @click.argument("after", metavar="AFTER")
 @click.option("--prefix", default="", help="Only keys that begin so.")
+@click.option("--text", is_flag=True, help="Also the lines that differ, of objects that are text.")
 @click.pass_obj
 @in_trio
-async def diff(options: Options, before: str, after: str, prefix: str) -> None:
+async def diff(options: Options, before: str, after: str, *, prefix: str, text: bool) -> None:
     """Show which objects differ between two commits: + added, - removed, ~ changed."""
     from rich.text import Text
 
     from runner.cli import documents, tables, words
     from runner.cli.compare import compare, tally
+    from runner.cli.textdiff import text_diff
     from runner.cli.world import opened
     from runner.store import commits
 
@@ -111,6 +113,8 @@ async def diff(options: Options, before: str, after: str, prefix: str) -> None:
         heads = (("", False), ("BEFORE", True), ("AFTER", True), ("NAME", False))
         listed = tables.table([tables.Column(head, right=right) for head, right in heads], rows, world.look)
         change = tally(found)
+        if text:
+            listed = [line for each in found for line in await text_diff(world.store, old, new, each)]
         total = f"{change.added:,} added, {change.changed:,} changed, {change.removed:,} removed"
         world.tell(
             [

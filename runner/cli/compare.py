@@ -34,9 +34,9 @@ def tally(differences: Iterable[Difference]) -> Change:
 
 async def compare(store: Store, before: Commit, after: Commit, prefix: bytes = b"") -> AsyncIterator[Difference]:
     """Yield what differs under *prefix*, in the order of keys; equal content under equal headers is the same."""
-    async for old, new in tree.diff(store.catalog.db, _layers(store, before), _layers(store, after)):
+    async for old, new in tree.diff(store.catalog.db, _layers(store, before), _layers(store, after), prefix):
         row = new or old
-        if row is not None and row.key.startswith(prefix):
+        if row is not None:
             yield Difference(row.key, entry_of(old) if old else None, entry_of(new) if new else None)
 
 

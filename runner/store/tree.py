@@ -212,14 +212,54 @@ async def walk(
             yield row
 
 
+Difference = tuple[Row | None, Row | None]
+
+
 async def diff(
-    db: sqlite3.Connection, before: ReadSet, after: ReadSet
-) -> AsyncGenerator[tuple[Row | None, Row | None], None]:
+    db: sqlite3.Connection, before: ReadSet, after: ReadSet, prefix: bytes = b""
+) -> AsyncGenerator[Difference, None]:
     """Yield what differs: the row before and the row after of each key that does not hold the same, in order.
 
-    The same is what has one digest: times do not count.
+    The same is what has one digest: times do not count. Costs what the layers hold that both do not share.
+
+    Args:
+        db: The catalog.
+        before: A read set.
+        after: Another.
+        prefix: Only of the keys under it.
     """
-    async with aclosing(walk(db, before)) as old, aclosing(walk(db, after)) as new:
+    shared = _shared(before, after)
+    differences = _diff_above(db, before, after, shared, prefix) if shared else _diff_all(db, before, after, prefix)
+    async with aclosing(differences):
+        async for difference in differences:
+            yield difference
+
+
+def _shared(before: ReadSet, after: ReadSet) -> int:
+    """Return how many layers at the bottom are the same."""
+    count = 0
+    while count < min(len(before), len(after)) and before[-1 - count] == after[-1 - count]:
+        count += 1
+    return count
+
+
+async def _diff_above(
+    db: sqlite3.Connection, before: ReadSet, after: ReadSet, shared: int, prefix: bytes
+) -> AsyncGenerator[Difference, None]:
+    """Look at those keys alone that a layer has which is not shared."""
+    above = [*before[: len(before) - shared], *after[: len(after) - shared]]
+    async with aclosing(walk(db, above, prefix, tombstones=True)) as rows:
+        async for row in rows:
+            old, new = find(db, before, row.key), find(db, after, row.key)
+            if not _is_same(old, new):
+                yield old, new
+
+
+async def _diff_all(
+    db: sqlite3.Connection, before: ReadSet, after: ReadSet, prefix: bytes
+) -> AsyncGenerator[Difference, None]:
+    """Walk both, side by side."""
+    async with aclosing(walk(db, before, prefix)) as old, aclosing(walk(db, after, prefix)) as new:
         left, right = await anext(old, None), await anext(new, None)
         while left is not None or right is not None:
             if right is None or (left is not None and left.key < right.key):
@@ -229,9 +269,16 @@ async def diff(
                 yield None, right
                 right = await anext(new, None)
             else:
-                if _content(left) != _content(right):
+                if not _is_same(left, right):
                     yield left, right
                 left, right = await anext(old, None), await anext(new, None)
+
+
+def _is_same(left: Row | None, right: Row | None) -> bool:
+    """Tell whether two rows of a key hold the same; None: there is none."""
+    if left is None or right is None:
+        return left is right
+    return _content(left) == _content(right)
 
 
 def _content(row: Row) -> tuple[bytes | None, int | None, bytes | None]:

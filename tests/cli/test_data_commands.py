@@ -190,3 +190,16 @@ def test_a_commit_is_made_by_hand_of_many_writes(filled, tmp_path):
     assert filled("commit", "list", "labresults", "-o", "json").document[0]["commit"]["id"] == begun
     assert {"x", "y"} <= set(filled("file", "list", "labresults@master").out.split())
     assert filled("commit", "wait", "labresults@" + "0" * 32).status == 2
+
+
+def test_a_diff_shows_the_lines_that_differ(runner, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for lines in ("one\ntwo\n", "one\n\x1b[31mthree\n"):
+        (folder / "text").write_text(lines)
+        (folder / "bytes").write_bytes(lines.encode() + b"\0")
+        assert runner("file", "put", "-r", str(folder), "data@master", "--mirror").status == 0
+    shown = runner("commit", "diff", "--text", "data@master^", "data@master").out
+    assert "--- a/text\n+++ b/text\n@@ -1,2 +1,2 @@\n one\n-two\n+\\x1b[31mthree\n" in shown
+    assert "a/bytes and b/bytes differ\n" in shown
+    assert shown.endswith("0 added, 2 changed, 0 removed\n")

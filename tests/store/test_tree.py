@@ -151,6 +151,26 @@ async def test_diff_tells_what_is_gone_new_and_changed(table, before, after):
     }
 
 
+@given(layers, layers, layers, st.sampled_from(["", "a", "a/", "é"]))
+@settings(deadline=None)
+async def test_diff_of_a_shared_history_is_the_diff_of_all(table, shared, before, after, prefix):
+    stacked = [*shared, *before, *after]
+    db, numbers = catalog_of(table, stacked)
+    bottom = numbers[-len(shared) :]
+    old = (*numbers[len(after) : len(after) + len(before)], *bottom)
+    new = (*numbers[: len(after)], *bottom)
+    left = expected([*shared, *before])
+    # Layers are numbered through: those of `after` follow those of `before`, which it does not have.
+    right = {key: n + len(before) * (n > len(shared)) for key, n in expected([*shared, *after]).items()}
+    found = {}
+    async for one, other in tree.diff(db, old, new, prefix.encode()):
+        key = (one or other).key
+        found[key] = (one and one.content, other and other.content)
+    keys = {key for key in left.keys() | right.keys() if key.startswith(prefix.encode())}
+    assert found == {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
+    assert list(found) == sorted(found)
+
+
 @pytest.mark.parametrize(
     ("prefix", "end"), [(b"a", b"b"), (b"a\xff", b"b"), (b"", None), (b"\xff", None), ("é".encode(), b"\xc3\xaa")]
 )
