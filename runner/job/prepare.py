@@ -118,8 +118,8 @@ def find_user(text: str) -> User | None:
         except KeyError as exc:
             raise NoSuchUser(f"group {group!r} of the spec does not exist here") from exc
         groups = (gid,)
-    if (uid, gid) == (os.geteuid(), os.getegid()):
-        return None
+    if uid == os.geteuid() and (not group or gid == os.getegid()):
+        return None  # a user alone leaves the group open, also where the password file names one
     if os.geteuid() != 0:
         raise NoSuchUser(
             f"only root may run commands as {text!r}", hint="leave transform.user out, or run as that user"

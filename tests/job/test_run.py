@@ -11,7 +11,7 @@ from runner.host.process import NO_ISOLATION, find_isolation
 from runner.host.redact import Redactor
 from runner.host.settings import resolve
 from runner.host.signals import Stop
-from runner.job.prepare import JobHost, NoSuchUser, prepare
+from runner.job.prepare import JobHost, NoSuchUser, find_user, prepare
 from runner.job.provenance import Machine
 from runner.job.run import run_job
 from runner.model import address
@@ -363,6 +363,18 @@ async def test_another_user_of_the_spec_finds_his_files_if_we_may_become_him(job
         "sh", "-c", "id -un; cat $AWS_CONFIG_FILE > /dev/null && ls $labresults && echo readable", transform=transform
     )
     assert job.said() == ["nobody", "readable"]
+
+
+def test_a_user_without_a_group_is_who_we_are_whatever_our_group():
+    """A pod says both by numbers, and the image's password file may name another group for that user."""
+    gid = os.getegid()
+    if os.geteuid() == 0:
+        os.setegid(gid + 7)
+    try:
+        assert find_user(str(os.geteuid())) is None
+        assert find_user(f"{os.geteuid()}:{os.getegid()}") is None
+    finally:
+        os.setegid(gid)
 
 
 async def test_generated_files_are_where_the_variables_say(job):
