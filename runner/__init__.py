@@ -8,6 +8,7 @@ Rooms, ground up; imports go down only:
     store       the versioned store: catalog, blobs, layers, commits, sessions
     gateway     the S3 dialect over one view of the store
     job         one job's life; never meets the gateway
+    cluster     manifests for Kubernetes
     supervisor  where gateway and job meet
     cli         command line to exit status
 """

@@ -23,6 +23,7 @@ COMMANDS = {
     "run": Lazy("runner.cli.run:run", _RUN, "Run one job of a spec to its end."),
     "worker": Lazy("runner.cli.worker:worker", _RUN, "Run the jobs of pipelines as their inputs move."),
     "serve": Lazy("runner.cli.serve:serve", _RUN, "Serve the whole store over S3."),
+    "k8s": Lazy("runner.cli.k8s:k8s", _RUN, "Render manifests for Kubernetes."),
     "spec": Lazy("runner.cli.spec:spec", _RUN, "Check a spec, show what it means."),
     "schema": Lazy("runner.cli.schema:schema", _RUN, "Print the JSON Schema of a spec or a document."),
     "repo": Lazy("runner.cli.repo:repo", _DATA, "Create, list, inspect and delete repos."),

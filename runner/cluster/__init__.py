@@ -1,0 +1,1 @@
+"""Kubernetes manifests of a pipeline, as plain values; nothing here speaks to a cluster."""
