@@ -12,6 +12,7 @@ import trio
 from runner.host.child import CouldNotStart, LauncherDied
 from runner.host.process import Command, run_process
 from runner.host.signals import Stop, pass_on
+from runner.host.spans import COMMAND, Spans
 from runner.job import sentences
 from runner.job.datums import Datum
 from runner.job.environment import Gate, Identity, build
@@ -65,7 +66,16 @@ class _End:
 
 
 async def try_datum(
-    session: JobSession, ready: Ready, serve: Serve, journal: Journal, datum: Datum, *, number: int, halt: Stop
+    session: JobSession,
+    ready: Ready,
+    serve: Serve,
+    journal: Journal,
+    datum: Datum,
+    *,
+    number: int,
+    halt: Stop,
+    spans: Spans,
+    traceparent: str,
 ) -> Tried:
     """Run the command once for *datum*, in a view that ends with it.
 
@@ -77,6 +87,8 @@ async def try_datum(
         datum: For what.
         number: The try, 1-based.
         halt: Ends the command; whatever it did is dropped then.
+        spans: Measures its commands.
+        traceparent: That the command is told; empty: one that the job names.
 
     Raises:
         What the store and *serve* raise, in groups. The attempt is dropped then.
@@ -100,9 +112,10 @@ async def try_datum(
                     inject=ready.host.settings.inject,
                     hide=ready.host.settings.hide,
                     secrets=ready.secrets.environment,
+                    traceparent=traceparent,
                 )
                 scratch.write_dot_env(environment)
-                return await _World(ready, journal, scratch, environment).run(attempt, number, halt)
+                return await _World(ready, journal, scratch, environment, spans).run(attempt, number, halt)
     except BaseException:
         with trio.move_on_after(_CLOSE_SECONDS, shield=True):
             await attempt.close(keep=False, exit=None, reason="broken off")
@@ -112,7 +125,10 @@ async def try_datum(
 class _World:
     """What the commands of one attempt have in common."""
 
-    def __init__(self, ready: Ready, journal: Journal, scratch: Scratch, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, ready: Ready, journal: Journal, scratch: Scratch, environment: Mapping[str, str], spans: Spans
+    ) -> None:
+        self._spans = spans
         self._ready = ready
         self._journal = journal
         self._scratch = scratch
@@ -160,6 +176,14 @@ class _World:
         )
 
     async def _command(self, argv: Sequence[str], stdin: Sequence[str] | None, words: LastWords, halt: Stop) -> _End:
+        with self._spans.open(COMMAND, command=sentences.command_name(argv)) as span:
+            end = await self._run_command(argv, stdin, words, halt)
+            span.failure = "" if not end.stopped and self._is_accepted(end.exit) else str(end)
+        return end
+
+    async def _run_command(
+        self, argv: Sequence[str], stdin: Sequence[str] | None, words: LastWords, halt: Stop
+    ) -> _End:
         """Run one command within ``datum_timeout``."""
         timeout = self._ready.pipeline.datum_timeout_seconds
         stop = Stop()

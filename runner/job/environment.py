@@ -102,6 +102,7 @@ def build(
     inject: str,
     hide: Sequence[str],
     secrets: Mapping[str, str],
+    traceparent: str = "",
 ) -> dict[str, str]:
     """Return the whole environment of one attempt's commands.
 
@@ -116,11 +117,15 @@ def build(
             is off; ``compat`` is Pachyderm's set and nothing else.
         hide: Patterns of names that are not inherited either.
         secrets: Variables that the spec asks for, with their values.
+        traceparent: Of the attempt's span; empty: nobody traces it.
     """
     ours = _pachyderm(pipeline, identity, datum, gate, places)
     if inject != "compat":
         ours |= _names_for_shells(datum, ours)
-        ours |= {"RUNNER_JOB_ID": identity.key.id, "TRACEPARENT": _traceparent(inherited, identity, datum)}
+        ours |= {
+            "RUNNER_JOB_ID": identity.key.id,
+            "TRACEPARENT": traceparent or _traceparent(inherited, identity, datum),
+        }
         ours |= {"RUNNER_PFS": places.pfs} | ({"TMPDIR": places.tmp} if places.tmp else {})
         ours |= _without_proxy(inherited, gate)
         ours |= _clients(gate, places) if inject == "all" else _s3_only(gate)

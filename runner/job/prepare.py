@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runner.host.process import Isolation, User
 from runner.host.settings import JobSettings
+from runner.host.spans import Spans
 from runner.job.datums import InputNotSupported, check_inputs
 from runner.job.provenance import Machine
 from runner.job.secrets import Secrets, find_secrets
@@ -44,6 +45,7 @@ class JobHost:
         new_token: Draws a token for each attempt; None: authentication is off.
         secrets_folder: Holds ``<name>/<key>``.
         given_secrets: Files by name and key, of the command line.
+        spans: Measures jobs and their parts.
         pfs: Where files of inputs appear when that folder exists and mounts are permitted.
     """
 
@@ -56,6 +58,7 @@ class JobHost:
     new_token: Callable[[], str] | None = None
     secrets_folder: Path | None = None
     given_secrets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+    spans: Spans = field(default_factory=Spans)
     pfs: Path = Path("/pfs")
 
 

@@ -10,6 +10,7 @@ import trio
 
 from runner.host.log import Log
 from runner.host.signals import Stop, pass_on
+from runner.host.spans import ATTEMPT, FINALIZE, JOB
 from runner.job import finalize
 from runner.job.attempt import Serve, Tried, try_datum
 from runner.job.datums import Datum, plan_datums
@@ -58,21 +59,30 @@ async def run_job(
     key = session.key
     log.redactor.add(ready.secrets.values)
     run = _Run(session, ready, serve, Journal(log, kept), stop or Stop())
-    with structlog.contextvars.bound_contextvars(
-        project=key.project, pipeline=key.pipeline, job_id=key.id, worker_id=ready.host.machine.name
+    with (
+        structlog.contextvars.bound_contextvars(
+            project=key.project, pipeline=key.pipeline, job_id=key.id, worker_id=ready.host.machine.name
+        ),
+        run.spans.open(JOB, trace_id=key.id, state=session.job.state) as span,
     ):
         async with keeping(kept):
             try:
-                return await run.to_end()
+                outcome = await run.to_end()
+                span.failure = outcome.reason if outcome.status else ""
             except BaseException as exc:
                 await run.give_up(only(exc))
                 raise
+            finally:
+                span.attributes["state"] = session.job.state
+        return outcome
 
 
 class _Run:
     """A job under way."""
 
     def __init__(self, session: JobSession, ready: Ready, serve: Serve, journal: Journal, stop: Stop) -> None:
+        key = session.key
+        self.spans = ready.host.spans.about(project=key.project, pipeline=key.pipeline, job_id=key.id)
         self._session = session
         self._ready = ready
         self._serve = serve
@@ -146,9 +156,7 @@ class _Run:
         """Try one datum as often as it may be tried."""
         recovered = False
         for number in range(1, self._ready.pipeline.datum_tries + 1):
-            tried = await try_datum(
-                self._session, self._ready, self._serve, self._journal, datum, number=number, halt=self._halt
-            )
+            tried = await self._try_datum(datum, number)
             self._tried = tried
             self._attempts.append(tried.attempt)
             self._any_ran = self._any_ran or tried.ran
@@ -160,6 +168,28 @@ class _Run:
         if recovered and not self._halt.asked.is_set():
             return DatumState.RECOVERED, None
         return DatumState.FAILED, self._failed(tried)
+
+    async def _try_datum(self, datum: Datum, number: int) -> Tried:
+        with self.spans.open(ATTEMPT, datum_id=datum.id, number=number, outcome="broken") as span:
+            tried = await try_datum(
+                self._session,
+                self._ready,
+                self._serve,
+                self._journal,
+                datum,
+                number=number,
+                halt=self._halt,
+                spans=self.spans,
+                traceparent=span.traceparent,
+            )
+            span.attributes["outcome"] = "success" if tried.succeeded else "recovered" if tried.recovered else "failure"
+            span.failure = tried.attempt.reason
+        return tried
+
+    def _outcome_of(self, tried: Tried) -> str:
+        if tried.succeeded:
+            return "success"
+        return "recovered" if tried.recovered else "stopped" if self._halt.asked.is_set() else "failure"
 
     def _failed(self, tried: Tried) -> Failure:
         status = STATUS_TIMEOUT if tried.timed_out else STATUS_FAILED if self._any_ran else STATUS_UNUSABLE
@@ -184,7 +214,8 @@ class _Run:
         work = Work(self._attempts, self._counts(), environment)
         self._is_finishing = True
         try:
-            commit, summary = await finalize.publish(self._session, self._ready, self._journal, work, self._stop)
+            with self.spans.open(FINALIZE):
+                commit, summary = await finalize.publish(self._session, self._ready, self._journal, work, self._stop)
         except StoppedWhileFinishing:
             reason = "stopped while it was committed; the next command completes it"
             return JobOutcome(self._session.job, STATUS_SIGNAL + (self._stop.signal or SIGTERM), reason)

@@ -13,6 +13,7 @@ import structlog
 
 from runner.console.app import Part, create_app
 from runner.console.health import Readiness, health
+from runner.console.metrics import Metrics, metrics_routes
 from runner.console.server import serve
 from runner.host.beside import beside
 from runner.host.listen import AddressTaken, listen, split_bind
@@ -29,15 +30,16 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """An admin port; *url* None: the settings want none."""
+    """What a daemon tells of itself; *url* None: the settings want no port for it."""
 
     url: str | None
     readiness: Readiness
+    metrics: Metrics
 
 
 @asynccontextmanager
 async def open_admin(settings: Settings, store: Store, stop: Stop, *parts: Part) -> AsyncIterator[Admin]:
-    """Serve health, and *parts* beside it, for as long as the block runs.
+    """Serve health and metrics, and *parts* beside it, for as long as the block runs.
 
     It says that it is not ready until ``readiness.is_started`` is set, and again once *stop* was asked for.
 
@@ -45,15 +47,15 @@ async def open_admin(settings: Settings, store: Store, stop: Stop, *parts: Part)
         CannotListen: (Invalid)
         Whatever the block raises, as it is.
     """
-    readiness = Readiness(partial(probe, store), stop)
+    readiness, metrics = Readiness(partial(probe, store), stop), Metrics(store)
     bind = settings.admin.listen
     if not bind:
-        yield Admin(None, readiness)
+        yield Admin(None, readiness, metrics)
         return
     names = {split_bind(bind)[0].lower(), urlsplit(settings.gateway.advertise).hostname or ""} - {""}
-    app = create_app(health(readiness), *parts, names=names)
+    app = create_app(health(readiness), metrics_routes(metrics), *parts, names=names)
     async with beside(partial(serve, app, _listen(bind))) as url:
-        yield Admin(url, readiness)
+        yield Admin(url, readiness, metrics)
 
 
 def _listen(bind: str) -> socket.socket:

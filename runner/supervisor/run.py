@@ -20,6 +20,7 @@ from runner.host.process import NO_ISOLATION, find_isolation
 from runner.host.redact import Redactor
 from runner.host.settings import Settings
 from runner.host.signals import Stop, watch_signals
+from runner.host.spans import Spans
 from runner.job.outcome import JobOutcome
 from runner.job.prepare import JobHost, prepare
 from runner.job.provenance import this_machine
@@ -141,7 +142,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         open_scratch(store.folder / "scratch") as scratch,
         beside(partial(watch_signals, stop)),
     ):
-        ready = prepare(request.pipeline, await host_of(settings, scratch, request.secrets))
+        ready = prepare(request.pipeline, await host_of(settings, scratch, request.secrets, Spans()))
         with trio.CancelScope() as scope:
             async with beside(partial(cancel_when_asked, stop, scope)):
                 pinned = await inputs.pin(store, request.pipeline, request.sources, imported=_say_imported)
@@ -158,7 +159,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         yield RunResult(store, outcome, requests, exported)
 
 
-async def host_of(settings: Settings, scratch: Path, secrets: Mapping[tuple[str, str], Path]) -> JobHost:
+async def host_of(settings: Settings, scratch: Path, secrets: Mapping[tuple[str, str], Path], spans: Spans) -> JobHost:
     """Return what this machine and its settings give to jobs; *secrets* are files by name and key."""
     return JobHost(
         inherited=os.environ,
@@ -170,6 +171,7 @@ async def host_of(settings: Settings, scratch: Path, secrets: Mapping[tuple[str,
         new_token=new_token if settings.auth.enabled else None,
         secrets_folder=settings.secrets.folder,
         given_secrets=secrets,
+        spans=spans,
     )
 
 

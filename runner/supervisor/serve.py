@@ -44,9 +44,7 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
         RunnerError: The store cannot be opened.
     """
     Log(sink, level=settings.log_level, redactor=Redactor([])).install()
-    options = replace(
-        options_of(settings.gateway, lambda _access: None), bind=settings.serve.listen, tls=_tls(settings.serve)
-    )
+    tls = _tls(settings.serve)
     stop = Stop()
     async with (
         open_configured(settings) as store,
@@ -55,7 +53,12 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
         open_bursts(store, _bursts(settings.serve)) as bursts,
         gateway(
             _views(store, bursts, settings),
-            replace(options, credentials=_Accounts(store) if settings.auth.enabled else None),
+            replace(
+                options_of(settings.gateway, admin.metrics.answered),
+                bind=settings.serve.listen,
+                tls=tls,
+                credentials=_Accounts(store) if settings.auth.enabled else None,
+            ),
         ) as endpoint,
     ):
         if settings.auth.enabled and not await accounts.list_accounts(store):

@@ -10,12 +10,13 @@ from pathlib import Path
 import structlog
 import trio
 
-from runner.gateway.options import Access, GatewayOptions
+from runner.gateway.options import GatewayOptions
 from runner.host.beside import beside
 from runner.host.log import Log, Record
 from runner.host.redact import Redactor
 from runner.host.settings import Settings
 from runner.host.signals import Stop, watch_signals
+from runner.host.spans import Spans
 from runner.job.prepare import JobHost, prepare
 from runner.job.run import run_job
 from runner.model.errors import RunnerError
@@ -71,7 +72,6 @@ async def work(
     log = Log(sink, level=settings.log_level, redactor=Redactor())
     log.install()
     stop = Stop()
-    options = options_of(settings.gateway, _ignore)
     async with (
         open_configured(settings) as store,
         open_scratch(store.folder / "scratch") as scratch,
@@ -79,7 +79,9 @@ async def work(
         open_admin(settings, store, stop) as admin,
         events.listen(store.folder) as news,
     ):
-        host = await host_of(settings, scratch, request.secrets)
+        options = options_of(settings.gateway, admin.metrics.answered)
+        spans = Spans([admin.metrics.ended])
+        host = await host_of(settings, scratch, request.secrets, spans)
         for pipeline in request.pipelines:
             prepare(pipeline, host)
         for pipeline in request.pipelines:
@@ -139,7 +141,3 @@ async def _run(
             _log.error("job.broken", job_id=session.key.id, message=f"{session.key}: {exc.message}")
             if session.job.state is JobState.STARTING:  # it cannot be run here, and never will be
                 await session.abandon(JobState.FAILURE, exc.message, status=2)
-
-
-def _ignore(_access: Access) -> None:
-    pass
