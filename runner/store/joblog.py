@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,8 @@ from runner.store.store import Store
 
 CHUNK_BYTES = 64 * 1024
 CHUNK_SECONDS = 0.2
+HELD_BYTES = 16 * CHUNK_BYTES
+"""What may wait for the disk. One transaction writes all of it, because each costs a wait of its own."""
 
 Line = Mapping[str, Any]
 
@@ -51,7 +53,7 @@ class JobLog:
     async def append(self, *lines: Line) -> None:
         """Add lines, without secrets; waits while the disk is slower than they come."""
         for line in lines:
-            while self._held >= CHUNK_BYTES:
+            while self._held >= HELD_BYTES:
                 await self._taken.wait()
             text = _encode(line).encode() + b"\n"
             self._lines.append(text)
@@ -73,10 +75,23 @@ class JobLog:
             self._some, self._enough = trio.Event(), trio.Event()
         self._taken.set()
         self._taken = trio.Event()
-        values = {"job": self._job, "first_line": self._next_line, "lines": len(lines), "text": b"".join(lines)}
+        rows = [
+            {"job": self._job, "first_line": first, "lines": len(chunk), "text": b"".join(chunk)}
+            for first, chunk in _chunks(lines, self._next_line)
+        ]
         self._next_line += len(lines)
-        await self._store.writer.write(lambda tx: tx.sql.execute(sa.insert(t.log_chunk).values(values)))
+        await self._store.writer.write(lambda tx: tx.sql.execute(sa.insert(t.log_chunk), rows))
         events.tell(self._store.folder, lines=True)
+
+
+def _chunks(lines: Sequence[bytes], number: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """Yield groups of lines of about the size of a chunk, each with the number of its first line."""
+    begin = size_bytes = 0
+    for end, line in enumerate(lines, 1):
+        size_bytes += len(line)
+        if size_bytes >= CHUNK_BYTES or end == len(lines):
+            yield number + begin, lines[begin:end]
+            begin, size_bytes = end, 0
 
 
 async def read(store: Store, key: JobKey, *, after_line: int = 0, limit: int = 1000) -> Sequence[tuple[int, Line]]:

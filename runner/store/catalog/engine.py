@@ -33,7 +33,7 @@ _WRITER_PRAGMAS = (
     "wal_autocheckpoint=0",  # checkpoints are made under the lock
     "journal_size_limit=67108864",
     "busy_timeout=10000",
-    "cache_size=-65536",
+    "cache_size=-16384",  # the kernel keeps pages too; what passes once, as logs do, would fill more for good
     "temp_store=MEMORY",
     "foreign_keys=OFF",  # `check` judges references
 )
