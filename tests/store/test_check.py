@@ -206,12 +206,29 @@ DAMAGES = {
     "record gone": "DELETE FROM provenance",
     "record of another commit": "UPDATE provenance SET commit_id = 1",
     "job": "UPDATE job SET commit_id = 1 WHERE state = 5",
+    "job gone": "DELETE FROM job",
+    "input of no job": "UPDATE job_input SET job = 999",
+    "attempt of no job": "UPDATE attempt SET job = 999",
+    "pipeline version gone": "DELETE FROM pipeline_version",
+    "pipeline gone": "DELETE FROM pipeline",
+    "trigger of no pipeline": "INSERT INTO trigger VALUES ('default', 'data', 'master', 1)",
+    "queue of an ended job": "INSERT INTO queue VALUES (1)",
+    "right of nobody": "INSERT INTO access VALUES (9, 1, 1)",
+    "document of no branch": "INSERT INTO document VALUES (1, 'gone', 'cors', x'00')",
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_each_damage_of_the_catalog_is_found_and_never_raised(folder, damage):
     change(folder, damage)
+    assert not check(folder, read_data=False).is_sound
+
+
+@pytest.mark.parametrize("right", ["(1, 99, 1)", "(1, 0, 77)"])
+def test_a_right_that_makes_no_sense_is_found(folder, right):
+    change(folder, "INSERT INTO account VALUES (1, 'ada', 0)")
+    assert check(folder, read_data=False).is_sound
+    change(folder, f"INSERT INTO access VALUES {right}")
     assert not check(folder, read_data=False).is_sound
 
 

@@ -1,8 +1,9 @@
 """Checking a store: from branches down to bytes. Reads only, repairs nothing, raises on no damage.
 
 What is compared: the database's own structure; every blob with its place, and all its bytes with its digest;
-manifests, entries and measured layers with what they refer to; runs with what they were merged from; every commit
-with its digest and with the commits it stands on; branches, provenance records and jobs with their commits.
+manifests, entries and measured layers with what they refer to; rows with those that they belong to; runs with what
+they were merged from; every commit with its digest and with the commits it stands on; branches, provenance records and
+jobs with their commits.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from runner.store.catalog.engine import CATALOG_NAME, Catalog
 from runner.store.catalog.schema import APPLICATION_ID, FORMAT
 from runner.store.check.content import check_entries, check_layers, check_manifests, check_versions
 from runner.store.check.history import History
+from runner.store.check.references import check_references
 from runner.store.check.report import Problem, Report
 from runner.store.check.stored import StoredBytes
 from runner.store.store import Store
@@ -68,6 +70,8 @@ def _check(store: Store, *, read_data: bool) -> Report:
             check_versions(db, report, breathe=breathe)
         with report.section("layers"):
             check_layers(db, report)
+        with report.section("references"):
+            check_references(db, report)
         History(db, report, breathe).check()
         with report.section("open work"):
             _note_open_work(catalog, report)
