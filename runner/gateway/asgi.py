@@ -209,6 +209,7 @@ class _Exchange:
             received=self.body.received if self.body else 0,
             sent=self.reply.sent,
             seconds=seconds,
+            traceparent=self.headers.get("traceparent", ""),
         )
 
 

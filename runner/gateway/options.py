@@ -27,6 +27,7 @@ class Access:
         received: Bytes of the decoded request body.
         sent: Bytes of the response body.
         seconds: From the head to the last byte sent.
+        traceparent: The header of that name, of W3C, as sent: where in a trace the client is.
     """
 
     request_id: str
@@ -40,6 +41,7 @@ class Access:
     received: int
     sent: int
     seconds: float
+    traceparent: str = ""
 
 
 def _ignore(_access: Access) -> None:

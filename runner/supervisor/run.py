@@ -38,6 +38,7 @@ from runner.supervisor import inputs
 from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.scratch import open_scratch
 from runner.supervisor.storage import open_configured
+from runner.supervisor.tracing import open_telemetry
 
 _log = structlog.get_logger()
 
@@ -136,13 +137,14 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
     log = Log(observer.log, level=settings.log_level, redactor=Redactor())
     log.install()
     stop, requests = Stop(), Requests()
-    serve = partial(gateway_of_attempt, options=options_of(settings.gateway, requests.take))
     async with (
         open_configured(settings) as store,
         open_scratch(store.folder / "scratch") as scratch,
         beside(partial(watch_signals, stop)),
+        open_telemetry(log, answered=[requests.take]) as telemetry,
     ):
-        ready = prepare(request.pipeline, await host_of(settings, scratch, request.secrets, Spans()))
+        serve = partial(gateway_of_attempt, options=options_of(settings.gateway, telemetry.answered))
+        ready = prepare(request.pipeline, await host_of(settings, scratch, request.secrets, telemetry.spans))
         with trio.CancelScope() as scope:
             async with beside(partial(cancel_when_asked, stop, scope)):
                 pinned = await inputs.pin(store, request.pipeline, request.sources, imported=_say_imported)

@@ -23,6 +23,7 @@ from runner.store.storeview import StoreView
 from runner.supervisor.admin import open_admin
 from runner.supervisor.gateways import gateway, options_of
 from runner.supervisor.storage import open_configured
+from runner.supervisor.tracing import open_telemetry
 
 _log = structlog.get_logger()
 
@@ -43,18 +44,20 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
         CertificateInvalid, CannotListen: (Invalid)
         RunnerError: The store cannot be opened.
     """
-    Log(sink, level=settings.log_level, redactor=Redactor([])).install()
+    log = Log(sink, level=settings.log_level, redactor=Redactor())
+    log.install()
     tls = _tls(settings.serve)
     stop = Stop()
     async with (
         open_configured(settings) as store,
         beside(partial(watch_signals, stop)),
         open_admin(settings, store, stop) as admin,
+        open_telemetry(log, answered=[admin.metrics.answered]) as telemetry,
         open_bursts(store, _bursts(settings.serve)) as bursts,
         gateway(
             _views(store, bursts, settings),
             replace(
-                options_of(settings.gateway, admin.metrics.answered),
+                options_of(settings.gateway, telemetry.answered),
                 bind=settings.serve.listen,
                 tls=tls,
                 credentials=_Accounts(store) if settings.auth.enabled else None,

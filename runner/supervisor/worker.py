@@ -16,7 +16,6 @@ from runner.host.log import Log, Record
 from runner.host.redact import Redactor
 from runner.host.settings import Settings
 from runner.host.signals import Stop, watch_signals
-from runner.host.spans import Spans
 from runner.job.prepare import JobHost, prepare
 from runner.job.run import run_job
 from runner.model.errors import RunnerError
@@ -31,6 +30,7 @@ from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.run import cancel_when_asked, host_of
 from runner.supervisor.scratch import open_scratch
 from runner.supervisor.storage import open_configured
+from runner.supervisor.tracing import open_telemetry
 
 RETRY_SECONDS = 5.0
 """After so long a store that was out of reach is tried again."""
@@ -77,11 +77,11 @@ async def work(
         open_scratch(store.folder / "scratch") as scratch,
         beside(partial(watch_signals, stop)),
         open_admin(settings, store, stop) as admin,
+        open_telemetry(log, ended=[admin.metrics.ended], answered=[admin.metrics.answered]) as telemetry,
         events.listen(store.folder) as news,
     ):
-        options = options_of(settings.gateway, admin.metrics.answered)
-        spans = Spans([admin.metrics.ended])
-        host = await host_of(settings, scratch, request.secrets, spans)
+        options = options_of(settings.gateway, telemetry.answered)
+        host = await host_of(settings, scratch, request.secrets, telemetry.spans)
         for pipeline in request.pipelines:
             prepare(pipeline, host)
         for pipeline in request.pipelines:
