@@ -20,6 +20,8 @@ MATCH_LIMIT_SECONDS = 5.0
 _LENGTH_LIMIT = 4096
 _DEPTH_LIMIT = 32
 _SPECIAL = frozenset("*?\\[]{}()@+^!")
+_ESCAPE = regex.compile(r"\\(.)", regex.DOTALL)
+_LITERAL = regex.compile(r"(?:[^*?\\\[\]{}()@+^!]|\\.)*+", regex.DOTALL)
 _TEMPLATE = regex.compile(r"\$(?:\$|(\d+)|\{(\d+)\})")
 
 
@@ -57,6 +59,12 @@ class Glob:
     text: str
     captures: int
     _pattern: regex.Pattern[str]
+
+    @property
+    def prefix(self) -> str:
+        """The characters with which every path begins that it matches, without the leading ``/``."""
+        literal = _LITERAL.match(self.text)
+        return _ESCAPE.sub(r"\1", literal[0])[1:] if literal else ""
 
     def match(self, path: str) -> tuple[str, ...] | None:
         """Return the whole match and its captures, or None.

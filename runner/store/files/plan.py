@@ -32,7 +32,7 @@ class Plan(NamedTuple):
     odd: Mapping[bytes, Odd]
     total: Counts
 
-    def refuse(self) -> None:
+    def refuse(self, hint: str = "add --on-odd-keys skip or --on-odd-keys escape") -> None:
         """Raise `OddKeys` when there are any."""
         if not self.odd:
             return
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
         more = [f"  and {len(self.odd) - SHOWN_MAX:,} more"] if len(self.odd) > SHOWN_MAX else []
         raise OddKeys(
             "\n".join((f"a folder cannot hold {len(self.odd):,} of {self.total.objects:,} keys:", *shown, *more)),
-            hint="add --on-odd-keys skip or --on-odd-keys escape",
+            hint=hint,
         )
 
 
@@ -51,24 +51,32 @@ class Planner:
         self._db = db
         self._layers = layers
         self._cut = cut
+        self._total = Counts()
         self._odd: dict[bytes, Odd] = {}
         self._folders: list[bytes] = []
         self._seen: dict[str, bytes] | None = {} if folds_case else None
 
     async def plan(self, rows: AsyncIterator[Row]) -> Plan:
         """Return the plan for *rows*, which come in the order of keys."""
-        total = Counts()
         async for row in rows:
-            total.add(row.size or 0)
-            stem, name = row.key[: self._cut], row.key[self._cut :]
-            self._note_files_around(stem, name.split(b"/")[:-1])
-            why = names.odd_key(name)
-            if why:
-                self._odd.setdefault(row.key, Odd(why, names.spell(name)))
-            elif self._seen is not None and _collides(name, self._seen):
-                path = names.spell(name, forced_from=0)
-                self._odd.setdefault(row.key, Odd("differs from another in case alone", path))
-        return Plan(self._odd, total)
+            self.take(row)
+        return self.done()
+
+    def take(self, row: Row) -> None:
+        """Look at the next row, in the order of keys."""
+        self._total.add(row.size or 0)
+        stem, name = row.key[: self._cut], row.key[self._cut :]
+        self._note_files_around(stem, name.split(b"/")[:-1])
+        why = names.odd_key(name)
+        if why:
+            self._odd.setdefault(row.key, Odd(why, names.spell(name)))
+        elif self._seen is not None and _collides(name, self._seen):
+            path = names.spell(name, forced_from=0)
+            self._odd.setdefault(row.key, Odd("differs from another in case alone", path))
+
+    def done(self) -> Plan:
+        """Return the plan for all rows that were looked at."""
+        return Plan(self._odd, self._total)
 
     def _note_files_around(self, stem: bytes, folders: list[bytes]) -> None:
         """Note files that are also folders: keys that are the path of a folder which is met for the first time."""
