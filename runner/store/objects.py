@@ -100,6 +100,20 @@ class Objects:
             finally:
                 opened.close()
 
+    async def clone(self, content: Content, size: int, fd: int) -> bool:
+        """Let an empty file share the bytes of *content*, which are *size*, until somebody writes to it.
+
+        Returns:
+            False: They are no file of their own, or its file system cannot share; nothing was written.
+
+        Raises:
+            BlobMissing, ContentLost: (Corrupt)
+        """
+        extents = extents_of(self._catalog.db, content, 0, size)
+        if len(extents) != 1 or extents[0].size != extents[0].blob_size or extents[0].place.name is None:
+            return False
+        return await trio.to_thread.run_sync(self._blobs.clone, extents[0].place, fd)
+
     async def md5(self, content: Content, first: int, end: int) -> bytes:
         """Return the MD5 of the bytes ``[first, end)`` of *content*; raises as `read`."""
         digest = digests.new("MD5")

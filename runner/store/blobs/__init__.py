@@ -134,6 +134,16 @@ class Blobs(Protocol):
             BlobMissing: There is no such pack or file.
         """
 
+    def clone(self, place: Place, fd: int) -> bool:
+        """Let an empty file of this machine share the bytes of a file of its own until somebody writes to it.
+
+        Returns:
+            False: They cannot share; nothing was written.
+
+        Raises:
+            BlobMissing: There is no such file.
+        """
+
     def packs(self) -> Iterator[int]:
         """Yield the ids of all packs."""
 

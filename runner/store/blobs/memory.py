@@ -38,6 +38,11 @@ class MemoryBlobs:
             raise BlobMissing(f"stored bytes are gone: {place}") from exc
         return MemoryOpened(data, place)
 
+    def clone(self, place: Place, fd: int) -> bool:
+        """As `Blobs.clone`: memory is shared with no file."""
+        del place, fd
+        return False
+
     def packs(self) -> Iterator[int]:
         """As `Blobs.packs`."""
         yield from tuple(self._packs)

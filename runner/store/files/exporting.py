@@ -82,7 +82,7 @@ async def export_folder(
             planned = await planner.plan(rows)
         if on_odd_keys == "stop":
             planned.refuse()
-        export = _Export(store, folder, planned, progress)
+        export = Export(store, folder, planned.total, progress)
         async with aclosing(tree.walk(db, layers, prefix)) as rows:
             await export.run(_paths(rows, planned, cut, escape=on_odd_keys == "escape"))
         await trio.to_thread.run_sync(folder.sync)
@@ -115,33 +115,51 @@ async def _paths(
             yield (row.key[cut:] if odd is None else odd.path), entry_of(row)
 
 
-class _Export:
-    """Small objects are read one after the other and written in batches by a thread, large ones piece by piece."""
+class Export:
+    """Small objects are read one after the other and written in batches by a thread, large ones piece by piece.
 
-    def __init__(self, store: Store, folder: TargetFolder, planned: Plan, progress: Progress) -> None:
+    Args:
+        store: Where they are.
+        folder: Where they go.
+        total: Of them all, for *progress*.
+        progress: Told of files written.
+        clones: Whether large files may share their bytes with the store where the file system can do that. They
+            are not compared with their digests then.
+    """
+
+    def __init__(
+        self, store: Store, folder: TargetFolder, total: Counts, progress: Progress, *, clones: bool = False
+    ) -> None:
         self.done = Counts()
         self._store = store
         self._folder = folder
-        self._total = planned.total
+        self._total = total
         self._progress = progress
+        self._clones = clones
         self._batch: list[_Small] = []
         self._held = 0
 
     async def run(self, objects: AsyncGenerator[tuple[bytes, Entry], None]) -> None:
+        """Write all of *objects*."""
         async with aclosing(objects):
             async for path, entry in objects:
-                await (self._take(path, entry) if entry.size <= SMALL_BYTES else self._stream(path, entry))
-        await self._flush()
+                await self.take(path, entry)
+        await self.flush()
 
-    async def _take(self, path: bytes, entry: Entry) -> None:
+    async def take(self, path: bytes, entry: Entry) -> None:
+        """Write one object; a small one with the next `flush` at the latest."""
+        if entry.size > SMALL_BYTES:
+            await self._stream(path, entry)
+            return
         async with aclosing(self._read(entry)) as pieces:
             data = b"".join([piece async for piece in pieces])
         self._batch.append(_Small(path, data, mtimes.decode(entry.attributes)))
         self._held += len(data)
         if len(self._batch) == BATCH_FILES or self._held >= BATCH_BYTES:
-            await self._flush()
+            await self.flush()
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Write the small objects that were only read so far."""
         batch, self._batch, self._held = self._batch, [], 0
         await trio.to_thread.run_sync(self._write, batch)
         for file in batch:
@@ -160,15 +178,20 @@ class _Export:
     async def _stream(self, path: bytes, entry: Entry) -> None:
         file: TargetFile = await trio.to_thread.run_sync(self._folder.create, path)
         try:
-            async with aclosing(self._read(entry)) as pieces:
-                async for piece in pieces:
-                    await trio.to_thread.run_sync(file.write, piece)
+            if not (self._clones and await self._clone(file, entry)):
+                async with aclosing(self._read(entry)) as pieces:
+                    async for piece in pieces:
+                        await trio.to_thread.run_sync(file.write, piece)
             await trio.to_thread.run_sync(file.finish, mtimes.decode(entry.attributes))
         finally:
             with trio.move_on_after(DISCARD_SECONDS, shield=True):
                 await trio.to_thread.run_sync(file.discard)
         self.done.add(entry.size)
         self._progress(self.done, self._total)
+
+    async def _clone(self, file: TargetFile, entry: Entry) -> bool:
+        assert isinstance(entry.content, Content)  # noqa: S101  # as in `_read`
+        return await self._store.objects.clone(entry.content, entry.size, file.fileno())
 
     def _read(self, entry: Entry) -> AsyncGenerator[bytes, None]:
         assert isinstance(entry.content, Content)  # noqa: S101  # an entry of the store has content

@@ -131,6 +131,10 @@ class TargetFile:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
 
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        return self._fd
+
     def finish(self, mtime_ns: int | None) -> None:
         """Give the file its time and its name; raises `ExportFailed`, `InTheWay`."""
         with self._folder.told(self._path):
