@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 import trio
@@ -14,6 +14,7 @@ from runner.host.process import Command, run_process
 from runner.host.signals import Stop, pass_on
 from runner.host.spans import COMMAND, Spans
 from runner.job import sentences
+from runner.job.collect import ChildView, OutputUnfit, WrittenTwice, collect
 from runner.job.datums import Datum
 from runner.job.environment import Gate, Identity, build
 from runner.job.journal import Journal
@@ -21,7 +22,9 @@ from runner.job.prepare import Ready
 from runner.job.scratch import Scratch, open_scratch
 from runner.job.sentences import LastWords
 from runner.model.job import Attempt, ProcessExit
+from runner.model.pipeline import OUTPUT_BUCKET
 from runner.store.attempts import AttemptSession
+from runner.store.files.folder import InTheWay
 from runner.store.sessions import JobSession
 from runner.store.view import View
 
@@ -39,6 +42,7 @@ class Tried:
         succeeded: Its output is kept.
         recovered: The command failed, and ``err_cmd`` made up for it.
         ran: The command was started.
+        is_final: Another try would end no better.
         timed_out: It was ended by ``datum_timeout``.
         environment: What it found.
     """
@@ -47,6 +51,7 @@ class Tried:
     succeeded: bool
     recovered: bool
     ran: bool
+    is_final: bool
     timed_out: bool
     environment: Mapping[str, str]
 
@@ -95,39 +100,69 @@ async def try_datum(
 
     Cancellation: ends the command as `run_process` does, and drops the attempt.
     """
-    token = ready.host.new_token() if ready.host.new_token else None
-    journal.log.redactor.add([token] if token else [])
     attempt = await session.open_attempt(datum.id, number)
     try:
-        async with serve(attempt.view, token) as endpoint:
-            gate = Gate(endpoint, token, ready.host.region)
-            async with open_scratch(ready, datum, gate) as scratch:
-                environment = build(
-                    ready.host.inherited,
-                    pipeline=ready.pipeline,
-                    identity=Identity(session.key, ready.host.machine.name),
-                    datum=datum,
-                    gate=gate,
-                    places=scratch.places,
-                    inject=ready.host.settings.inject,
-                    hide=ready.host.settings.hide,
-                    secrets=ready.secrets.environment,
-                    traceparent=traceparent,
-                )
-                scratch.write_dot_env(environment)
-                return await _World(ready, journal, scratch, environment, spans).run(attempt, number, halt)
+        async with _open_gate(attempt, ready, serve, journal) as gate:
+            try:
+                async with open_scratch(ready, datum, gate, session.datums.give) as scratch:
+                    environment = build(
+                        ready.host.inherited,
+                        pipeline=ready.pipeline,
+                        identity=Identity(session.key, ready.host.machine.name),
+                        datum=datum,
+                        gate=gate,
+                        places=scratch.places,
+                        inject=ready.host.settings.inject,
+                        hide=ready.host.settings.hide,
+                        secrets=ready.secrets.environment,
+                        traceparent=traceparent,
+                    )
+                    scratch.write_dot_env(environment)
+                    world = _World(session, ready, journal, scratch, environment=environment, spans=spans)
+                    return await world.run(attempt, number, halt)
+            except InTheWay as exc:
+                return await _not_started(attempt, journal, exc)
     except BaseException:
         with trio.move_on_after(_CLOSE_SECONDS, shield=True):
             await attempt.close(keep=False, exit=None, reason="broken off")
         raise
 
 
+@asynccontextmanager
+async def _open_gate(
+    attempt: AttemptSession, ready: Ready, serve: Serve, journal: Journal
+) -> AsyncIterator[Gate | None]:
+    """Serve the buckets of an attempt, if its pipeline has any."""
+    if not ready.pipeline.has_buckets:
+        yield None
+        return
+    token = ready.host.new_token() if ready.host.new_token else None
+    journal.log.redactor.add([token] if token else [])
+    async with serve(attempt.view, token) as endpoint:
+        yield Gate(endpoint, token, ready.host.region)
+
+
+async def _not_started(attempt: AttemptSession, journal: Journal, exc: InTheWay) -> Tried:
+    """Fail an attempt whose files cannot lie beside one another."""
+    closed = await attempt.close(keep=False, exit=None, reason=exc.message)
+    await journal.say("transform.finished", exc.message, level="warning")
+    return Tried(closed, succeeded=False, recovered=False, ran=False, is_final=True, timed_out=False, environment={})
+
+
 class _World:
     """What the commands of one attempt have in common."""
 
     def __init__(
-        self, ready: Ready, journal: Journal, scratch: Scratch, environment: Mapping[str, str], spans: Spans
+        self,
+        session: JobSession,
+        ready: Ready,
+        journal: Journal,
+        scratch: Scratch,
+        *,
+        environment: Mapping[str, str],
+        spans: Spans,
     ) -> None:
+        self._session = session
         self._spans = spans
         self._ready = ready
         self._journal = journal
@@ -146,7 +181,11 @@ class _World:
         end = await self._command(transform.cmd, transform.stdin, words, halt)
         succeeded = not end.stopped and self._is_accepted(end.exit)
         recovered, reason = False, ""
-        if not succeeded:
+        is_final = bool(end.problem)  # what could not be started will not start the next time
+        if succeeded and not pipeline.s3_out:
+            reason, is_final = await self._collect(attempt)
+            succeeded = not reason
+        elif not succeeded:
             reason = sentences.failure(
                 transform.cmd,
                 str(end),
@@ -171,9 +210,22 @@ class _World:
             succeeded=succeeded,
             recovered=recovered,
             ran=not end.problem,
+            is_final=is_final,
             timed_out=bool(end.stopped) and not halt.asked.is_set(),
             environment=self._environment,
         )
+
+    async def _collect(self, attempt: AttemptSession) -> tuple[str, bool]:
+        """Take what lies in /pfs/out; return why it cannot be kept, and whether it never will."""
+        view = ChildView(self._scratch.mounts, own=() if self._ready.user is None else (str(self._scratch.pfs),))
+        try:
+            await collect(attempt.out, view, f"{self._scratch.places.pfs}/{OUTPUT_BUCKET}")
+        except WrittenTwice as exc:
+            other = self._session.datums.find_writer(exc.key)
+            return sentences.written_twice(exc.key, other or "", attempt.datum), True
+        except OutputUnfit as exc:
+            return f"{exc.message}; {exc.hint}" if exc.hint else exc.message, False
+        return "", False
 
     async def _command(self, argv: Sequence[str], stdin: Sequence[str] | None, words: LastWords, halt: Stop) -> _End:
         with self._spans.open(COMMAND, command=sentences.command_name(argv)) as span:

@@ -97,7 +97,7 @@ def build(
     pipeline: Pipeline,
     identity: Identity,
     datum: Datum,
-    gate: Gate,
+    gate: Gate | None,
     places: Places,
     inject: str,
     hide: Sequence[str],
@@ -111,7 +111,7 @@ def build(
         pipeline: Whose code it is.
         identity: Of the job.
         datum: What it runs for.
-        gate: To the buckets.
+        gate: To the buckets; None: the pipeline has none.
         places: In the child's file system.
         inject: ``all``; ``s3-only`` keeps the user's own AWS credentials, region and profile when authentication
             is off; ``compat`` is Pachyderm's set and nothing else.
@@ -127,14 +127,16 @@ def build(
             "TRACEPARENT": traceparent or _traceparent(inherited, identity, datum),
         }
         ours |= {"RUNNER_PFS": places.pfs} | ({"TMPDIR": places.tmp} if places.tmp else {})
-        ours |= _without_proxy(inherited, gate)
-        ours |= _clients(gate, places) if inject == "all" else _s3_only(gate)
+        if gate is not None:
+            ours |= _without_proxy(inherited, gate)
+            ours |= _clients(gate, places) if inject == "all" else _s3_only(gate)
     elif places.pfs != "/pfs":
         ours["RUNNER_PFS"] = places.pfs
-    if inject == "s3-only" and gate.token is None:
+    has_token = gate is not None and gate.token is not None
+    if inject == "s3-only" and not has_token:
         for name in _CREDENTIALS:
             ours.pop(name, None)
-    kept = _inherit(inherited, hide, keep_aws=inject == "s3-only", keep_credentials=gate.token is None)
+    kept = _inherit(inherited, hide, keep_aws=inject == "s3-only", keep_credentials=not has_token)
     return kept | ours | dict(pipeline.transform.env) | dict(secrets)
 
 
@@ -155,7 +157,9 @@ def generated_files(gate: Gate) -> Mapping[str, str]:
     }
 
 
-def _pachyderm(pipeline: Pipeline, identity: Identity, datum: Datum, gate: Gate, places: Places) -> dict[str, str]:
+def _pachyderm(
+    pipeline: Pipeline, identity: Identity, datum: Datum, gate: Gate | None, places: Places
+) -> dict[str, str]:
     """Return what a Pachyderm worker sets: src/server/worker/driver/driver.go, worker_rc.go."""
     key = identity.key
     variables = {
@@ -165,7 +169,6 @@ def _pachyderm(pipeline: Pipeline, identity: Identity, datum: Datum, gate: Gate,
         "PPS_PIPELINE_NAME": key.pipeline,
         "PPS_SPEC_COMMIT": pipeline.digest[:32],
         "PPS_POD_NAME": identity.host_name,
-        "S3GATEWAY_PORT": str(urlsplit(gate.endpoint).port or 80),
     }
     for member in datum.members:
         name = member.input.name
@@ -177,6 +180,11 @@ def _pachyderm(pipeline: Pipeline, identity: Identity, datum: Datum, gate: Gate,
         "PACH_DATUM_ID": datum.id,
         "PACH_JOB_ID": key.id,
         "PACH_OUTPUT_COMMIT_ID": key.id,
+    }
+    if gate is None:
+        return variables
+    variables |= {
+        "S3GATEWAY_PORT": str(urlsplit(gate.endpoint).port or 80),
         "S3_ENDPOINT": gate.endpoint,
         "AWS_ACCESS_KEY_ID": gate.credential,
         "AWS_SECRET_ACCESS_KEY": gate.credential,

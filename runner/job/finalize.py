@@ -51,9 +51,11 @@ async def publish(
         machine=ready.host.machine,
         environment=work.environment,
         allowed=ready.host.settings.record_environment,
-        inputs=[(pinned, session.input_digest(pinned.name)) for pinned in session.inputs],
+        inputs=[(pinned, session.input_digest(pinned)) for pinned in session.inputs],
         observed=session.reads.snapshot(),
         attempts=work.attempts,
+        skipped=work.counts.data_skipped,
+        base=session.datums.base,
         clean=journal.log.redactor.text,
     )
     with trio.CancelScope(shield=True) as scope:

@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.host.process import Isolation, User
 from runner.host.settings import JobSettings
 from runner.host.spans import Spans
-from runner.job.datums import InputNotSupported, check_inputs
+from runner.job.datums import InputNotSupported
 from runner.job.provenance import Machine
 from runner.job.secrets import Secrets, find_secrets
 from runner.model.errors import Invalid
@@ -21,10 +21,6 @@ from runner.model.pipeline import Pipeline
 
 class NoCommand(Invalid):
     """The spec has nothing to run."""
-
-
-class OutputNotSupported(Invalid):
-    """The spec wants its output in another way than jobs give it."""
 
 
 class NoSuchUser(Invalid):
@@ -76,19 +72,13 @@ def prepare(pipeline: Pipeline, host: JobHost) -> Ready:
     """Settle what *pipeline* needs of *host*; nothing is made.
 
     Raises:
-        NoCommand, InputNotSupported, OutputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace: (Invalid) the
-            spec cannot be run here.
+        NoCommand, InputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace: (Invalid) the spec cannot be run
+            here.
     """
     if not pipeline.transform.cmd:
         raise NoCommand(f"pipeline {pipeline.name!r} has nothing to run", hint="give it a transform.cmd")
     if pipeline.input is None:
-        raise InputNotSupported(f"pipeline {pipeline.name!r} has no input", hint='write an input with "s3": true')
-    check_inputs(pipeline.input)
-    if not pipeline.s3_out:
-        raise OutputNotSupported(
-            f"pipeline {pipeline.name!r} leaves its output in /pfs/out",
-            hint='write "s3_out": true and put it to s3://out',
-        )
+        raise InputNotSupported(f"pipeline {pipeline.name!r} has no input", hint="give it one")
     secrets = find_secrets(
         pipeline.transform.secrets,
         folder=host.secrets_folder,

@@ -49,6 +49,8 @@ def build(
     inputs: Sequence[tuple[JobInput, bytes]],
     observed: Sequence[Observed],
     attempts: Sequence[Attempt],
+    skipped: int = 0,
+    base: JobKey | None = None,
     clean: Callable[[str], str],
 ) -> Record:
     """Return the record of a job, all but its output: the store knows that, and adds it when it commits.
@@ -64,6 +66,9 @@ def build(
         observed: What was read. Up to 1,000 entries stand in the record; more are named by count and digest, and
             are an object of their own.
         attempts: All, in order.
+        skipped: How many datums were not run, because they are as they were in the job *base*, whose record tells of
+            them.
+        base: That job.
         clean: Takes secrets out of a text.
     """
     transform = pipeline.transform
@@ -99,6 +104,7 @@ def build(
         ],
         **_observed(reads),
         "attempts": [_attempt(attempt) for attempt in attempts],
+        **({"skipped": {"datums": skipped, "job": base.id}} if skipped and base else {}),
         "runner": {"version": __version__},
     }
 

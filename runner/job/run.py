@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 import trio
@@ -11,9 +11,9 @@ import trio
 from runner.host.log import Log
 from runner.host.signals import Stop, pass_on
 from runner.host.spans import ATTEMPT, FINALIZE, JOB
-from runner.job import finalize
+from runner.job import finalize, sentences
 from runner.job.attempt import Serve, Tried, try_datum
-from runner.job.datums import Datum, plan_datums
+from runner.job.datums import Datum, Datums
 from runner.job.finalize import StoppedWhileFinishing, Work
 from runner.job.journal import Journal
 from runner.job.outcome import (
@@ -27,16 +27,25 @@ from runner.job.outcome import (
     give_up,
     keeping,
     only,
+    status_of,
 )
+from runner.job.plan import nothing_run, plan
 from runner.job.prepare import Ready
-from runner.model.errors import Conflict, RunnerError
+from runner.model.errors import Conflict, Invalid, RunnerError
 from runner.model.job import Attempt, DatumState, JobState
 from runner.store.joblog import JobLog
 from runner.store.sessions import DatumCounts, JobSession
 
 
 async def run_job(
-    session: JobSession, ready: Ready, serve: Serve, log: Log, kept: JobLog, *, stop: Stop | None = None
+    session: JobSession,
+    ready: Ready,
+    serve: Serve,
+    log: Log,
+    kept: JobLog,
+    *,
+    stop: Stop | None = None,
+    skip: bool = True,
 ) -> JobOutcome:
     """Run a job to its end: every datum, then one commit, or nothing.
 
@@ -47,6 +56,7 @@ async def run_job(
         log: Whom everything is told.
         kept: Keeps what is told with the job; it is run and closed here.
         stop: Asked before the seal: nothing is published. Afterwards asked twice: the next command completes it.
+        skip: Whether what is as it was in the last good job need not be run again, where the spec allows it.
 
     Returns:
         The outcome, also of a job that failed, was stopped or ran out of time.
@@ -58,7 +68,7 @@ async def run_job(
     """
     key = session.key
     log.redactor.add(ready.secrets.values)
-    run = _Run(session, ready, serve, Journal(log, kept), stop or Stop())
+    run = _Run(session, ready, serve, Journal(log, kept), stop or Stop(), skip=skip)
     with (
         structlog.contextvars.bound_contextvars(
             project=key.project, pipeline=key.pipeline, job_id=key.id, worker_id=ready.host.machine.name
@@ -80,7 +90,10 @@ async def run_job(
 class _Run:
     """A job under way."""
 
-    def __init__(self, session: JobSession, ready: Ready, serve: Serve, journal: Journal, stop: Stop) -> None:
+    def __init__(
+        self, session: JobSession, ready: Ready, serve: Serve, journal: Journal, stop: Stop, *, skip: bool
+    ) -> None:
+        self._skip = skip
         key = session.key
         self.spans = ready.host.spans.about(project=key.project, pipeline=key.pipeline, job_id=key.id)
         self._session = session
@@ -93,8 +106,7 @@ class _Run:
         self._attempts: list[Attempt] = []
         self._tried: Tried | None = None
         self._any_ran = False
-        self._states: list[DatumState] = []
-        self._total = 0
+        self._counts = DatumCounts()
         self._is_finishing = False
 
     async def to_end(self) -> JobOutcome:
@@ -112,12 +124,17 @@ class _Run:
             await self._journal.say(
                 "tmp.shared", "no mounts are permitted here: only TMPDIR is private", level="warning"
             )
-        datums = plan_datums(pipeline, session.inputs, objects)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_stop)
             if pipeline.job_timeout_seconds is not None:
                 nursery.start_soon(self._watch_time, pipeline.job_timeout_seconds)
-            failure = await self._run_datums(datums)
+            try:
+                datums = await plan(session, self._ready, skip=self._skip)
+            except Invalid as exc:  # wrong before anything ran
+                failure: Failure | None = Failure(JobState.FAILURE, status_of(exc), " ".join(exc.message.split()))
+            else:
+                self._counts = DatumCounts(data_total=len(datums), data_skipped=self._session.job.data_skipped)
+                failure = await self._run_datums(datums)
             nursery.cancel_scope.cancel()
         if self._halt.asked.is_set():
             failure = self._halted()
@@ -129,31 +146,27 @@ class _Run:
         """Abandon the job after *exc*; one that is sealed, and not lost to others, will be completed instead."""
         if self._is_finishing and not isinstance(exc, Conflict):
             return
-        await give_up(self._session, exc, self._counts())
+        await give_up(self._session, exc, self._counts)
 
-    def _counts(self) -> DatumCounts:
-        return DatumCounts(
-            data_total=self._total,
-            data_processed=self._states.count(DatumState.SUCCESS),
-            data_failed=self._states.count(DatumState.FAILED),
-            data_recovered=self._states.count(DatumState.RECOVERED),
-        )
-
-    async def _run_datums(self, datums: Sequence[Datum]) -> Failure | None:
+    async def _run_datums(self, datums: Datums) -> Failure | None:
         """Run all datums, also after one failed, as Pachyderm does; return the first failure."""
-        self._total = len(datums)
         failure: Failure | None = None
         for datum in datums:
-            with structlog.contextvars.bound_contextvars(datum_id=datum.id):
-                state, failed = await self._run_datum(datum)
-            self._states.append(state)
-            failure = failure or failed
             if self._halt.asked.is_set():
-                break
+                return failure
+            if self._session.datums.is_skipped(datum.id):
+                continue
+            with structlog.contextvars.bound_contextvars(datum_id=datum.id):
+                failed = await self._run_datum(datum)
+            failure = failure or failed
+        if failure is None and not self._ready.pipeline.s3_out:
+            key = await self._session.datums.find_collision()
+            failure = None if key is None else Failure(JobState.FAILURE, STATUS_FAILED, sentences.collision(key))
         return failure
 
-    async def _run_datum(self, datum: Datum) -> tuple[DatumState, Failure | None]:
+    async def _run_datum(self, datum: Datum) -> Failure | None:
         """Try one datum as often as it may be tried."""
+        counts = self._counts
         recovered = False
         for number in range(1, self._ready.pipeline.datum_tries + 1):
             tried = await self._try_datum(datum, number)
@@ -162,12 +175,17 @@ class _Run:
             self._any_ran = self._any_ran or tried.ran
             recovered = recovered or tried.recovered
             if tried.succeeded:
-                return DatumState.SUCCESS, None
-            if self._halt.asked.is_set() or not tried.ran:
-                break  # what could not be started will not start the next time
+                self._counts = replace(counts, data_processed=counts.data_processed + 1)
+                return None
+            if self._halt.asked.is_set() or tried.is_final:
+                break
         if recovered and not self._halt.asked.is_set():
-            return DatumState.RECOVERED, None
-        return DatumState.FAILED, self._failed(tried)
+            await self._session.datums.end(datum.id, DatumState.RECOVERED)
+            self._counts = replace(counts, data_recovered=counts.data_recovered + 1)
+            return None
+        await self._session.datums.end(datum.id, DatumState.FAILED)
+        self._counts = replace(counts, data_failed=counts.data_failed + 1)
+        return self._failed(datum, tried)
 
     async def _try_datum(self, datum: Datum, number: int) -> Tried:
         with self.spans.open(ATTEMPT, datum_id=datum.id, number=number, outcome="broken") as span:
@@ -191,9 +209,10 @@ class _Run:
             return "success"
         return "recovered" if tried.recovered else "stopped" if self._halt.asked.is_set() else "failure"
 
-    def _failed(self, tried: Tried) -> Failure:
+    def _failed(self, datum: Datum, tried: Tried) -> Failure:
         status = STATUS_TIMEOUT if tried.timed_out else STATUS_FAILED if self._any_ran else STATUS_UNUSABLE
-        return Failure(JobState.FAILURE, status, tried.attempt.reason)
+        reason = tried.attempt.reason
+        return Failure(JobState.FAILURE, status, sentences.of_datum(datum.id, reason, self._counts.data_total))
 
     def _halted(self) -> Failure:
         """Say who ended the job before its time."""
@@ -204,14 +223,14 @@ class _Run:
         if self._stop.asked.is_set() and self._session.is_queued:
             await self._session.give_back()
             return JobOutcome(self._session.job, failure.status, f"{failure.reason}; another worker takes it up")
-        await finalize.abandon(self._session, failure.state, failure.reason, failure.status, self._counts())
+        await finalize.abandon(self._session, failure.state, failure.reason, failure.status, self._counts)
         event = "job.failed" if failure.state is JobState.FAILURE else "job.killed"
         await self._journal.say(event, failure.reason, level="error")
         return JobOutcome(self._session.job, failure.status, failure.reason)
 
     async def _publish(self) -> JobOutcome:
         environment = self._tried.environment if self._tried else {}
-        work = Work(self._attempts, self._counts(), environment)
+        work = Work(self._attempts, self._counts, environment)
         self._is_finishing = True
         try:
             with self.spans.open(FINALIZE):
@@ -219,7 +238,7 @@ class _Run:
         except StoppedWhileFinishing:
             reason = "stopped while it was committed; the next command completes it"
             return JobOutcome(self._session.job, STATUS_SIGNAL + (self._stop.signal or SIGTERM), reason)
-        nothing = "" if self._total else "an input is empty, so the command was not run"
+        nothing = "" if self._attempts else nothing_run(self._session, self._counts)
         with contextlib.suppress(RunnerError):  # the commit stands; that its log lacks a line changes nothing
             await self._journal.say(
                 "commit.finished", f"{commit.repo}@{commit.branch} {commit.id[:8]} {commit.objects} objects"

@@ -6,16 +6,22 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import trio
 
+from runner.host.process import User
 from runner.job.datums import Datum
 from runner.job.environment import Gate, Places, generated_files
 from runner.job.prepare import Ready
+from runner.model.job import JobInput
+from runner.model.pipeline import OUTPUT_BUCKET
+
+Give = Callable[[JobInput, str, Path], Awaitable[None]]
+"""Writes the file, or all files of the folder, at a path of an input into a folder of this machine."""
 
 _TMP = Path("/tmp")  # noqa: S108  # hidden from the child by a folder of its own
 
@@ -34,6 +40,11 @@ class Scratch:
     places: Places
     mounts: tuple[tuple[str, str], ...]
 
+    @property
+    def pfs(self) -> Path:
+        """Where the inputs lie on this machine."""
+        return self.folder / "pfs"
+
     def write_dot_env(self, environment: Mapping[str, str]) -> None:
         """Write ``/pfs/.env``; what a line cannot hold is left out."""
         lines = [f"{name}={value}\n" for name, value in environment.items() if "\n" not in name + value]
@@ -41,35 +52,58 @@ class Scratch:
 
 
 @asynccontextmanager
-async def open_scratch(ready: Ready, datum: Datum, gate: Gate) -> AsyncIterator[Scratch]:
-    """Make the folders of an attempt, and remove them at the end with all that the code left there."""
+async def open_scratch(ready: Ready, datum: Datum, gate: Gate | None, give: Give) -> AsyncIterator[Scratch]:
+    """Make the folders of an attempt with its files, and remove them at the end with all that the code left there.
+
+    Args:
+        ready: What runs, and where.
+        datum: For what.
+        gate: To the buckets; None: there are none.
+        give: Writes the files of an input that is no bucket.
+
+    Raises:
+        What *give* raises.
+    """
     # Another user could not pass through the folders of the store.
     parent = ready.host.scratch if ready.user is None else Path(tempfile.gettempdir())
     folder = _make(parent, ready, datum, gate)
     try:
+        for member in datum.members:
+            if not member.input.s3:
+                await give(member.input, member.path, folder / "pfs" / member.input.name)
+        if ready.user is not None:
+            await trio.to_thread.run_sync(_hand_over, folder, ready.user)
         yield _scratch(folder, ready)
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-def _make(parent: Path, ready: Ready, datum: Datum, gate: Gate) -> Path:
+def _make(parent: Path, ready: Ready, datum: Datum, gate: Gate | None) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="attempt-", dir=parent))
     for name in ("generated", "pfs", "tmp"):
         (folder / name).mkdir()
     (folder / "tmp").chmod(0o1777)
     for member in datum.members:
-        (folder / "pfs" / member.input.name).mkdir(mode=0o700)
-    for name, text in generated_files(gate).items():
+        (folder / "pfs" / member.input.name).mkdir(mode=0o700 if member.input.s3 else 0o755, exist_ok=True)
+    if not ready.pipeline.s3_out:
+        (folder / "pfs" / OUTPUT_BUCKET).mkdir()
+        (folder / "pfs" / OUTPUT_BUCKET).chmod(0o777)
+    for name, text in generated_files(gate).items() if gate else ():
         _write(folder / "generated" / name, text)
     _write(folder / "pfs" / ".env", "")
     for number, _ in enumerate(_secret_folders(ready)):
         (folder / f"secret-{number}").mkdir()
-    if ready.user is not None:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, ready.user.uid, ready.user.gid)
     return folder
+
+
+def _hand_over(folder: Path, user: User) -> None:
+    """Let all of *folder* belong to whoever runs the code."""
+    os.chown(folder, user.uid, user.gid)
+    for here, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(here, name), user.uid, user.gid, follow_symlinks=False)
 
 
 def _scratch(folder: Path, ready: Ready) -> Scratch:

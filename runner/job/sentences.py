@@ -68,5 +68,21 @@ def dropped(uploads: int) -> str:
     return f"{uploads:,} upload{'s were' if uploads > 1 else ' was'} never completed: not part of the output"
 
 
+def of_datum(datum: str, reason: str, total: int) -> str:
+    """Say which datum of a job failed why; one that is alone needs no name."""
+    return f"datum {datum} failed: {reason}" if total > 1 else reason
+
+
+def written_twice(key: bytes, one: str, other: str) -> str:
+    """Say, as Pachyderm does, that two datums wrote the same path."""
+    path = f"/{key.decode(errors='backslashreplace')}"
+    return f"duplicate path output by different datums ({path} from {one} and {path} from {other})"
+
+
+def collision(key: bytes) -> str:
+    """Say, as Pachyderm does, that a path is a file and a folder at once."""
+    return f"file / directory path collision (/{key.decode(errors='backslashreplace')})"
+
+
 def _shortened(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"

@@ -86,6 +86,40 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class DatumFile:
+    """What one input gives to a datum: a file, a folder, or a bucket.
+
+    Attributes:
+        path: In its repo; a folder's ends with ``/``, a bucket's is ``/``.
+        objects: How many files that is.
+        size_bytes: Of them all.
+    """
+
+    input: str
+    path: str
+    objects: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobDatum:
+    """A datum of a job.
+
+    Attributes:
+        id: 64 hex digits.
+        state: STARTING until it has ended.
+        objects: That it wrote; of one that was skipped those that were carried over.
+        size_bytes: Of those objects.
+    """
+
+    id: str
+    state: DatumState
+    files: tuple[DatumFile, ...]
+    objects: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class JobInput:
     """An input of a job, pinned to one commit."""
 

@@ -153,6 +153,11 @@ class Pipeline:
             else:
                 yield node
 
+    @property
+    def has_buckets(self) -> bool:
+        """Whether its code finds a gateway: an input or the output is a bucket."""
+        return self.s3_out or bool(self.s3_inputs())
+
     def s3_inputs(self) -> tuple[PfsInput, ...]:
         """Return the inputs that appear as buckets."""
         return tuple(leaf for leaf in self.leaves() if isinstance(leaf, PfsInput) and leaf.s3)

@@ -10,8 +10,9 @@ from typing import NoReturn
 import sqlalchemy as sa
 import trio
 
-from runner.model.job import Attempt, JobState, ProcessExit
-from runner.store import finishing, jobs, runs, staging, uploads
+from runner.model.job import Attempt, DatumState, JobState, ProcessExit
+from runner.model.pipeline import OUTPUT_BUCKET
+from runner.store import datums, finishing, jobs, runs, staging, uploads
 from runner.store.buckets import CommitBucket
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerState
@@ -85,7 +86,7 @@ class AttemptSession:
 
     Attributes:
         view: For the gateway.
-        buckets: All inputs and `out` by name, also those that are no buckets to the program.
+        buckets: The inputs that are buckets, and `out`, also where that is none to the program.
         dropped_uploads: How many uploads were never completed; known after `close`.
     """
 
@@ -98,6 +99,18 @@ class AttemptSession:
         self._store = store
         self._begun = begun
         self._gate = gate
+
+    @property
+    def datum(self) -> str:
+        """The id of its datum."""
+        return self._begun.datum
+
+    @property
+    def out(self) -> OutBucket:
+        """The output."""
+        bucket = self.buckets[OUTPUT_BUCKET]
+        assert isinstance(bucket, OutBucket)  # noqa: S101  # whatever an input is called
+        return bucket
 
     async def close(self, *, keep: bool, exit: ProcessExit | None, reason: str) -> Attempt:  # noqa: A002  # the word
         """End the view at once, then keep or drop what was written through it.
@@ -138,6 +151,8 @@ def _end(tx: Transaction, begun: Begun, *, keep: bool, exit_: ProcessExit | None
     dropped = uploads.drop_all(tx, uploads.place_of_layer(layer))
     objects, size_bytes = staging.measure(tx, layer)
     if keep:
+        datums.note_output(tx, begun.job, begun.datum, layer)
+        datums.end(tx, begun.job, begun.datum, DatumState.SUCCESS, objects=objects, size_bytes=size_bytes)
         _merge_neighbours(tx, begun)
     else:
         tx.sql.execute(sa.delete(t.stack).where(t.stack.c.job == begun.job, t.stack.c.n == begun.n))

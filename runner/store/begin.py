@@ -96,8 +96,8 @@ async def open_job(
 
 def _insert(
     tx: Transaction, pipeline: Pipeline, key: JobKey, version: int, inputs: Sequence[JobInput]
-) -> tuple[int, dict[str, int]]:
-    """Write the rows of a job; return its number, and the commits of its inputs by name."""
+) -> tuple[int, dict[JobInput, int]]:
+    """Write the rows of a job; return its number, and the commits of its inputs."""
     number = pipelines.require(tx.sql, key.project, key.pipeline)
     if newjobs.find(tx, number, key.id) is not None:
         raise JobLost(f"the job {key} is there already")
@@ -105,8 +105,6 @@ def _insert(
     return job, pinned_commits(tx.sql, inputs)
 
 
-def pinned_commits(sql: sa.Connection, inputs: Sequence[JobInput]) -> dict[str, int]:
-    """Return the commits that inputs are pinned to, by name of the input; raises `NoSuchCommit`."""
-    return {
-        each.name: commits.require_id(sql, repos.require(sql, each.project, each.repo), each.commit) for each in inputs
-    }
+def pinned_commits(sql: sa.Connection, inputs: Sequence[JobInput]) -> dict[JobInput, int]:
+    """Return the commits that inputs are pinned to; raises `NoSuchCommit`."""
+    return {each: commits.require_id(sql, repos.require(sql, each.project, each.repo), each.commit) for each in inputs}

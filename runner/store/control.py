@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from runner.model.errors import Conflict
 from runner.model.job import JobKey, JobState
-from runner.store import ends, events, jobs, queue, settle, stops
+from runner.store import datums, ends, events, jobs, queue, settle, stops
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction
@@ -81,6 +81,7 @@ async def delete(store: Store, key: JobKey) -> None:
 
 def remove(tx: Transaction, job: int) -> None:
     """Remove all rows of a job that has ended."""
+    datums.forget(tx, job)
     for table in (t.job_input, t.attempt, t.log_chunk, t.observed):
         tx.sql.execute(sa.delete(table).where(table.c.job == job))
     tx.sql.execute(sa.delete(t.job).where(t.job.c.id == job))

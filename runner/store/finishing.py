@@ -46,6 +46,11 @@ def require_state(tx: Transaction, job: int, *states: JobState) -> sa.Row[Any]:
     return row
 
 
+def require_running(tx: Transaction, job: int) -> None:
+    """Raise `JobLost` unless a job takes attempts."""
+    require_state(tx, job, JobState.STARTING, JobState.RUNNING)
+
+
 def stack_of(sql: sa.Connection, job: int) -> tree.ReadSet:
     """Return the layers of a job's output, newest first."""
     rows = sql.execute(sa.select(t.stack.c.layer).where(t.stack.c.job == job).order_by(t.stack.c.n.desc()))

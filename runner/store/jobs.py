@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from runner.model.commit import Commit, CommitState
 from runner.model.errors import NotFound
 from runner.model.ids import CommitId, is_id_prefix
-from runner.model.job import Attempt, Job, JobInput, JobKey, JobState, ProcessExit, ResourceUsage
+from runner.model.job import Attempt, Job, JobDatum, JobInput, JobKey, JobState, ProcessExit, ResourceUsage
 from runner.model.provenance import Observed, Record
 from runner.store import commits, pipelines, projects, reads
+from runner.store import datums as datums_
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE
 from runner.store.store import Store
@@ -99,6 +100,22 @@ async def attempts(store: Store, key: JobKey) -> Sequence[Attempt]:
     job = require(store.catalog.sql, key)
     rows = store.catalog.rows(sa.select(t.attempt).where(t.attempt.c.job == job).order_by(t.attempt.c.n))
     return [_attempt(row) for row in rows]
+
+
+async def datums(
+    store: Store, key: JobKey, *, prefix: str = "", after: str | None = None, limit: int | None = None
+) -> Sequence[JobDatum]:
+    """Return a job's datums in their order, page by page; raises `NoSuchJob`.
+
+    Args:
+        store: Where.
+        key: The job's.
+        prefix: Only those whose id begins so.
+        after: Only those behind the one of this id.
+        limit: At most so many.
+    """
+    job = require(store.catalog.sql, key)
+    return datums_.list_datums(store.catalog.sql, job, prefix=prefix, after=after, limit=limit)
 
 
 async def record(store: Store, key: JobKey) -> Record | None:

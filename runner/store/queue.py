@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from runner.model.commit import CommitState
 from runner.model.job import JobState
-from runner.store import ends, newjobs, staging, stops, triggers, uploads
+from runner.store import datums, ends, newjobs, staging, stops, triggers, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE, LayerState
 from runner.store.catalog.engine import Transaction
@@ -99,6 +99,7 @@ def give_back(tx: Transaction, job: int) -> bool:
     for layer in tx.sql.execute(layers.union(stacked)).scalars().all():
         staging.set_state(tx, layer, LayerState.DROPPING)
         uploads.drop_all(tx, uploads.place_of_layer(layer))
+    datums.forget(tx, job)
     for table in (t.attempt, t.stack, t.observed):
         tx.sql.execute(sa.delete(table).where(table.c.job == job))
     triggers.renew(tx, job)

@@ -27,6 +27,7 @@ from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
 from runner.store.gate import Door, Gate
+from runner.store.jobdatums import JobDatums
 from runner.store.locks import OwnerLock
 from runner.store.output import OutBucket
 from runner.store.reads import ReadLog, Traffic
@@ -71,6 +72,7 @@ class JobSession:
     Attributes:
         inputs: Pinned to their commits.
         reads: What was read of them.
+        datums: What it runs its command for.
         is_queued: A trigger made the job: until it is sealed it can be given back, for another worker to take.
     """
 
@@ -79,7 +81,7 @@ class JobSession:
         store: Store,
         number: int,
         pipeline: Pipeline,
-        pinned: Mapping[str, int],
+        pinned: Mapping[JobInput, int],
         *,
         lock: OwnerLock,
         readable: bool = True,
@@ -96,10 +98,12 @@ class JobSession:
         self._content = ContentSum()
         sql = store.catalog.sql
         self.inputs: Sequence[JobInput] = self.job.inputs
-        self._traffic = {
-            name: Traffic(total_objects=commits.inspect_number(sql, commit).objects) for name, commit in pinned.items()
-        }
+        self._traffic: dict[str, Traffic] = {}
+        for given, commit in pinned.items():
+            traffic = self._traffic.setdefault(given.name, Traffic(total_objects=0))
+            traffic.total_objects = (traffic.total_objects or 0) + commits.inspect_number(sql, commit).objects
         self._traffic[OUTPUT_BUCKET] = Traffic()
+        self.datums = JobDatums(store, number, pinned, lock=lock, reads=self.reads, traffic=self._traffic)
 
     @property
     def job(self) -> Job:
@@ -115,9 +119,9 @@ class JobSession:
         """Return what went through each bucket so far, live."""
         return self._traffic
 
-    def input_digest(self, name: str) -> bytes:
+    def input_digest(self, given: JobInput) -> bytes:
         """Return the digest of the commit that an input is pinned to."""
-        return commits.inspect_number(self._store.catalog.sql, self._pinned[name]).digest
+        return self.datums.weigh(given).digest
 
     async def start(self) -> None:
         """Go from STARTING to RUNNING; raises `JobLost`, `JobStopped`."""
@@ -141,8 +145,11 @@ class JobSession:
         )
         gate = Gate()
         buckets: dict[str, CommitBucket | OutBucket] = {
-            name: commit_bucket(self._store, name, commit, door=Door(gate, self._traffic[name]), log=self.reads)
-            for name, commit in self._pinned.items()
+            each.name: commit_bucket(
+                self._store, each.name, commit, door=Door(gate, self._traffic[each.name]), log=self.reads
+            )
+            for each, commit in self._pinned.items()
+            if each.s3
         }
         buckets[OUTPUT_BUCKET] = OutBucket(
             self._store,
@@ -151,9 +158,7 @@ class JobSession:
             door=Door(gate, self._traffic[OUTPUT_BUCKET]),
             readable=self._readable,
         )
-        visible = {each.name for each in self.inputs if each.s3}
-        if self._pipeline.s3_out:
-            visible.add(OUTPUT_BUCKET)
+        visible = set(buckets) if self._pipeline.s3_out else set(buckets) - {OUTPUT_BUCKET}
         return AttemptSession(self._store, begun, buckets, visible=visible, gate=gate)
 
     async def seal(self, draft: Record = _NO_DRAFT, counts: DatumCounts | None = None) -> None:
@@ -238,7 +243,7 @@ class JobSession:
     def _counters(self, counts: DatumCounts | None) -> Mapping[str, int]:
         return {
             **asdict(counts or DatumCounts()),
-            "read_bytes": sum(self._traffic[name].bytes_read for name in self._pinned),
+            "read_bytes": sum(self._traffic[name].bytes_read for name in {each.name for each in self._pinned}),
             "written_bytes": self._traffic[OUTPUT_BUCKET].bytes_written,
         }
 

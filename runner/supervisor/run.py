@@ -76,12 +76,14 @@ class RunRequest:
         sources: By input name, a folder, a file, or an address; see `runner.supervisor.inputs.pin`.
         secrets: Files by name and key.
         output: Folder that the result is written to; None: it stays in the store.
+        skip: Whether datums that are as they were need not be run again.
     """
 
     pipeline: Pipeline
     sources: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
     output: Path | None = None
+    skip: bool = True
 
 
 @dataclass(slots=True)
@@ -153,7 +155,9 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         version = await pipelines.register_run(store, request.pipeline)
         async with await open_job(store, request.pipeline, version=version, inputs=pinned) as session:
             await observer.opened(store, session.job, session.traffic, tries=request.pipeline.datum_tries)
-            outcome = await run_job(session, ready, serve, log, JobLog(store, session.key), stop=stop)
+            outcome = await run_job(
+                session, ready, serve, log, JobLog(store, session.key), stop=stop, skip=request.skip
+            )
         exported = None
         if outcome.commit is not None and request.output is not None:
             await _export(store, outcome.commit, request.output, stop)

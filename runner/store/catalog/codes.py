@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import Generic, TypeVar
 
 from runner.model.commit import CommitOrigin, CommitState
-from runner.model.job import JobState
+from runner.model.job import DatumState, JobState
 
 W = TypeVar("W", bound=StrEnum)
 
@@ -30,6 +30,7 @@ class Codes(Generic[W]):
 COMMIT_STATE = Codes(CommitState.OPEN, CommitState.FINISHED, CommitState.QUARANTINED)
 COMMIT_ORIGIN = Codes(CommitOrigin.USER, CommitOrigin.AUTO)
 JOB_STATE = Codes(*JobState)  # in the order of a job's life
+DATUM_STATE = Codes(*DatumState)
 JOB_TERMINAL_FROM = JOB_STATE.code(JobState.SUCCESS)
 
 

@@ -428,6 +428,31 @@ job_input = Table(
     **_CLUSTERED,
 )
 
+datum = Table(
+    "datum",
+    metadata,
+    _number(),  # grows in the order of a job's datums
+    _some("job", INTEGER),
+    _some("datum", TEXT),
+    Column("hash", BLOB),  # what it is recognised by in the next job; NULL: it never is
+    _some("state", INTEGER),
+    Column("source", INTEGER),  # of a skipped one: the datum that wrote its output, in whatever job
+    _some("files", TEXT),  # a JSON array of input, path, objects and bytes of each member
+    _some("objects", INTEGER),
+    _some("bytes", INTEGER),
+    UniqueConstraint("job", "datum"),
+    **_NUMBERED,
+)
+
+produced = Table(  # which keys a datum wrote, where each is written by one alone
+    "produced",
+    metadata,
+    _some("datum", INTEGER),
+    _some("key", BLOB),
+    PrimaryKeyConstraint("datum", "key"),
+    **_CLUSTERED,
+)
+
 attempt = Table(
     "attempt",
     metadata,

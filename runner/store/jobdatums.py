@@ -1,0 +1,165 @@
+"""The datums of a job of this process: what its inputs give, which are skipped, how each ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from runner.model.job import DatumState, JobInput, JobKey
+from runner.model.provenance import ReadKind
+from runner.store import commits, datums, finishing, jobs, staging, tree
+from runner.store.catalog import tables as t
+from runner.store.catalog.codes import LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.datums import Base, Former, Planned
+from runner.store.files import giving
+from runner.store.locks import OwnerLock
+from runner.store.paths import Match, Matches, find_matches
+from runner.store.reads import ReadLog, Traffic
+from runner.store.store import Store
+
+_CARRIED = -1
+"""Place of what is carried over in the job's stack: below all attempts, which count from 0."""
+
+
+class JobDatums:
+    """What a job runs its command for. Made by `JobSession`.
+
+    Args:
+        store: Where.
+        job: Its number.
+        pinned: The commits of its inputs.
+        lock: That its owner holds.
+        reads: Takes note of the files that datums are given.
+        traffic: The same, by name of the input.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        job: int,
+        pinned: Mapping[JobInput, int],
+        *,
+        lock: OwnerLock,
+        reads: ReadLog,
+        traffic: Mapping[str, Traffic],
+    ) -> None:
+        self._store = store
+        self._job = job
+        self._pinned = pinned
+        self._lock = lock
+        self._reads = reads
+        self._traffic = traffic
+        self._base: Base | None = None
+        self._carried: int | None = None
+
+    def weigh(self, given: JobInput) -> Match:
+        """Return what an input holds as a whole; equal digests mean equal objects."""
+        commit = commits.inspect_number(self._store.catalog.sql, self._pinned[given])
+        return Match("/", commit.digest, commit.objects, commit.size_bytes)
+
+    async def find(
+        self, given: JobInput, matches: Matches, prefix: str = "", *, folds_case: bool = False
+    ) -> Sequence[Match]:
+        """Return the files and folders of an input that *matches* wants, as `runner.store.paths.find_matches`."""
+        start = prefix.encode(errors="surrogateescape")
+        return await find_matches(self._store.catalog.db, self._layers(given), matches, start, folds_case=folds_case)
+
+    async def give(self, given: JobInput, path: str, folder: Path) -> None:
+        """Write a file, or all files of a folder, under their whole paths into *folder*; each counts as read.
+
+        Raises:
+            InTheWay, ExportFailed: As `runner.store.files.export_folder`.
+            Corrupt, StorageFailed.
+        """
+        traffic = self._traffic[given.name]
+        written = giving.give(self._store, self._layers(given), path, folder)
+        async with aclosing(written):
+            async for entry in written:
+                traffic.objects_read += 1
+                traffic.bytes_read += entry.size
+                self._reads.note_object(given.name, entry, ReadKind.GET)
+                self._reads.note_range(given.name, entry, 0, entry.size)
+                if self._reads.is_full:
+                    await self._reads.spill()
+
+    async def put(self, planned: Iterable[Planned], *, skip: bool) -> None:
+        """Write what the job is about to run; with *skip* what was run before is not run again, its output stays.
+
+        Raises:
+            JobLost: Somebody else decided about the job.
+        """
+        sql, db, write = self._store.catalog.sql, self._store.catalog.db, self._store.writer.write
+        self._base = datums.find_base(sql, self._job) if skip else None
+        pending = iter(planned)
+        while some := list(islice(pending, datums.ROWS_PER_WRITE)):
+            rows = [(each, datums.find_former(db, self._base, each) if self._base else None) for each in some]
+            await write(partial(_put, job=self._job, rows=rows))
+            for _, former in rows:
+                if former is not None and self._base is not None:
+                    await self._carry(self._base, former)
+        if self._carried is not None:
+            await write(partial(_seal, layer=self._carried))
+
+    @property
+    def base(self) -> JobKey | None:
+        """The job that this one was compared with."""
+        return None if self._base is None else jobs.inspect_number(self._store.catalog.sql, self._base.job).key
+
+    def is_skipped(self, datum: str) -> bool:
+        """Tell whether the output of a datum was carried over."""
+        return datums.state_of(self._store.catalog.sql, self._job, datum) is DatumState.SKIPPED
+
+    async def end(self, datum: str, state: DatumState) -> None:
+        """Write how a datum ended that did not succeed, and count it; one that did was counted with its attempt."""
+        await self._store.writer.write(partial(datums.end, job=self._job, datum=datum, state=state))
+
+    def find_writer(self, key: bytes) -> str | None:
+        """Return the id of the datum that wrote *key* into the output."""
+        return datums.find_writer(self._store.catalog.db, self._job, key)
+
+    async def find_collision(self) -> bytes | None:
+        """Return the first folder of the output that is also a file in it, as its files' common prefix."""
+        layers = finishing.stack_of(self._store.catalog.sql, self._job)
+        around: list[bytes] = []
+        async with aclosing(tree.walk(self._store.catalog.db, layers)) as rows:
+            async for row in rows:
+                before, around = around, row.key.split(b"/")[:-1]
+                for depth in range(1, len(around) + 1):
+                    folder = b"/".join(around[:depth])
+                    if before[:depth] != around[:depth] and tree.find(self._store.catalog.db, layers, folder):
+                        return folder
+        return None
+
+    async def _carry(self, base: Base, former: Former) -> None:
+        """Take the output of a datum over from the base job."""
+        for keys in datums.keys_of(self._store.catalog.db, former.source):
+            if self._carried is None:
+                self._carried = await self._store.writer.write(
+                    partial(_open_carried, job=self._job, owner=self._lock.name)
+                )
+            await self._store.writer.write(partial(datums.carry, layer=self._carried, base=base, keys=keys))
+
+    def _layers(self, given: JobInput) -> tree.ReadSet:
+        return commits.read_set(self._store.catalog.sql, self._pinned[given])
+
+
+def _put(tx: Transaction, job: int, rows: Sequence[tuple[Planned, Former | None]]) -> None:
+    finishing.require_running(tx, job)
+    datums.put(tx, job, rows)
+
+
+def _open_carried(tx: Transaction, job: int, owner: str) -> int:
+    layer = staging.open_layer(tx, owner)
+    tx.sql.execute(sa.insert(t.stack).values(job=job, n=_CARRIED, layer=layer))
+    return layer
+
+
+def _seal(tx: Transaction, layer: int) -> None:
+    staging.set_state(tx, layer, LayerState.SEALED)
+    staging.measure(tx, layer)
