@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple
 
-from runner.cli.inspection import job_document
 from runner.cli.looks import look_at, show
 from runner.cli.observers import Watched
 from runner.cli.options import Options
@@ -29,6 +28,8 @@ def tell_end(ending: Ending, options: Options) -> None:
     key = story.job.key
     leave_last_words(f"{key} succeeded" if ending.status == 0 else f"{key}: {story.job.reason}")
     if options.is_json:
+        from runner.cli.inspection import job_document
+
         print_json(job_document(story))
     elif options.quiet or not sys.stdout.isatty():
         sys.stdout.write(f"{key}\n")

@@ -15,7 +15,6 @@ from runner.cli.looks import SUCCEEDED, look_at, show
 from runner.cli.options import Options, noun
 from runner.cli.problems import notice_document, notice_lines, problem_document, problem_lines
 from runner.cli.report import USAGE
-from runner.cli.tables import Column, table
 from runner.cli.words import visible
 from runner.host import settings as host_settings
 from runner.spec.fates import MEANINGS, Fate
@@ -120,6 +119,8 @@ _STYLES = {Fate.DONE: "green", Fate.KUBERNETES: "blue", Fate.NOTED: "yellow", Fa
 
 
 def _show_fates(used: Sequence[Used]) -> None:
+    from runner.cli.tables import Column, table
+
     look = look_at(sys.stdout)
     columns = (Column("FIELD", gives=True), Column("VALUE", gives=True), Column("FATE"), Column("MEANING", gives=True))
     rows = [

@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from lxml import etree
-
 from runner.gateway.errors import S3Error
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -89,6 +87,8 @@ def parse(body: bytes, root: str, *, max_elements: int) -> Any:
     Raises:
         S3Error: MalformedXML.
     """
+    from lxml import etree
+
     if b"<!DOCTYPE" in body or body.count(b"<") > 2 * max_elements:
         raise S3Error("MalformedXML")
     parser = etree.XMLParser(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
-from awscrt import checksums as crt
 from blake3 import blake3
 
 
@@ -38,21 +37,23 @@ class _Crc:
         return self._value.to_bytes(self._size, "big")
 
 
+def _crt() -> Any:
+    from awscrt import checksums  # takes as long to load as a tenth of all else: most clients ask for none of them
+
+    return checksums
+
+
 _NEW: dict[str, Callable[[], Digest]] = {
     "MD5": lambda: hashlib.md5(usedforsecurity=False),
     "BLAKE3": lambda: cast("Digest", blake3()),
     "CRC32": lambda: _Crc(zlib.crc32, 4),
-    "CRC32C": lambda: _Crc(crt.crc32c, 4),
-    "CRC64NVME": lambda: _Crc(crt.crc64nvme, 8),
+    "CRC32C": lambda: _Crc(_crt().crc32c, 4),
+    "CRC64NVME": lambda: _Crc(_crt().crc64nvme, 8),
     "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
     "SHA256": hashlib.sha256,
 }
 
-_COMBINE: dict[str, tuple[Callable[[int, int, int], int], int]] = {
-    "CRC32": (crt.combine_crc32, 4),
-    "CRC32C": (crt.combine_crc32c, 4),
-    "CRC64NVME": (crt.combine_crc64nvme, 8),
-}
+_COMBINE = {"CRC32": ("combine_crc32", 4), "CRC32C": ("combine_crc32c", 4), "CRC64NVME": ("combine_crc64nvme", 8)}
 
 
 def new(name: str) -> Digest:
@@ -62,7 +63,8 @@ def new(name: str) -> Digest:
 
 def combine_crcs(name: str, parts: list[tuple[bytes, int]]) -> bytes:
     """Return the CRC of concatenated parts from each part's CRC and size in bytes."""
-    function, size = _COMBINE[name]
+    function_name, size = _COMBINE[name]
+    function: Callable[[int, int, int], int] = getattr(_crt(), function_name)
     value = 0
     for crc, length in parts:
         value = function(value, int.from_bytes(crc, "big"), length)

@@ -47,7 +47,7 @@ def snake_name(name: str) -> str:
 class Message(BaseModel):
     """A protobuf message in JSON form: every field may be absent or null, none is unknown."""
 
-    model_config = ConfigDict(alias_generator=json_name, extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(alias_generator=json_name, extra="forbid", frozen=True, strict=True, defer_build=True)
 
     keeps_zero: ClassVar[frozenset[str]] = frozenset()  # fields whose 0 is not the same as absent
 

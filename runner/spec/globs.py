@@ -9,20 +9,23 @@ Source: https://github.com/pachyderm/ohmyglob
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 from enum import Enum
-
-import regex
+from typing import TYPE_CHECKING
 
 from runner.model.errors import Invalid, Unavailable
+
+if TYPE_CHECKING:
+    import regex
 
 MATCH_LIMIT_SECONDS = 5.0
 _LENGTH_LIMIT = 4096
 _DEPTH_LIMIT = 32
 _SPECIAL = frozenset("*?\\[]{}()@+^!")
-_ESCAPE = regex.compile(r"\\(.)", regex.DOTALL)
-_LITERAL = regex.compile(r"(?:[^*?\\\[\]{}()@+^!]|\\.)*+", regex.DOTALL)
-_TEMPLATE = regex.compile(r"\$(?:\$|(\d+)|\{(\d+)\})")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_LITERAL = re.compile(r"(?:[^*?\\\[\]{}()@+^!]|\\.)*+", re.DOTALL)
+_TEMPLATE = re.compile(r"\$(?:\$|(\d+)|\{(\d+)\})")
 
 
 class InvalidGlob(Invalid):
@@ -58,7 +61,7 @@ class Glob:
 
     text: str
     captures: int
-    _pattern: regex.Pattern[str]
+    _pattern: regex.Pattern[str] | None  # None: the root alone
 
     @property
     def prefix(self) -> str:
@@ -75,8 +78,8 @@ class Glob:
             GlobTooSlow: (Unavailable) matching took longer than 5 s.
         """
         bare = path.rstrip("/")
-        if not bare or self.text == "/":
-            return (path,) if not bare and self.text == "/" else None
+        if not bare or self._pattern is None:
+            return (path,) if not bare and self._pattern is None else None
         try:
             found = self._pattern.fullmatch(bare, timeout=MATCH_LIMIT_SECONDS)
         except TimeoutError as exc:
@@ -90,7 +93,7 @@ class Glob:
         """
         captures = self.match(path) or ()
 
-        def replacement(found: regex.Match[str]) -> str:
+        def replacement(found: re.Match[str]) -> str:
             digits = found[1] or found[2]
             if digits is None:
                 return "$"
@@ -111,6 +114,10 @@ def compile_glob(text: str) -> Glob:
         raise InvalidGlob(f"it has more than {_LENGTH_LIMIT} characters", _LENGTH_LIMIT)
     _Translator(text).translate()  # first as it was written, so that an error's offset is the writer's
     cleaned = clean_glob(text)
+    if cleaned == "/":
+        return Glob(cleaned, 0, None)
+    import regex
+
     translator = _Translator(cleaned)
     pattern = regex.compile(translator.translate(), regex.DOTALL)
     return Glob(cleaned, translator.captures, pattern)
@@ -148,7 +155,7 @@ _CLASSES = {
     "word": "0-9A-Za-z_",
     "xdigit": "0-9A-Fa-f",
 }
-_CLASS_NAME = regex.compile(r"\[:([a-z]+):\]")
+_CLASS_NAME = re.compile(r"\[:([a-z]+):\]")
 
 
 class _Translator:

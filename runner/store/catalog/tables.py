@@ -15,6 +15,8 @@ from runner.store.catalog.codes import JOB_TERMINAL_FROM, LayerState
 
 metadata = sa.MetaData()
 
+# A condition of an index is said for SQLite alone: to name another dialect here is to import it with every command.
+
 _CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False, "sqlite_strict": True}
 _NUMBERED: dict[str, Any] = {"sqlite_autoincrement": True, "sqlite_strict": True}
 
@@ -45,7 +47,7 @@ blob = Table(  # immutable bytes, named by their BLAKE3
     **_NUMBERED,
 )
 _packed = blob.c.pack.is_not(None)
-Index("blob_pack", blob.c.pack, sqlite_where=_packed, postgresql_where=_packed)
+Index("blob_pack", blob.c.pack, sqlite_where=_packed)
 
 manifest = Table(  # content of several extents
     "manifest",
@@ -158,7 +160,7 @@ Index("commits_base", commit.c.base)
 Index("commits_uuid", commit.c.uuid)
 _open = commit.c.state == 0
 Index(  # at most one on a branch
-    "commits_open", commit.c.repo, commit.c.branch, unique=True, sqlite_where=_open, postgresql_where=_open
+    "commits_open", commit.c.repo, commit.c.branch, unique=True, sqlite_where=_open
 )
 
 provenance = Table(
@@ -187,7 +189,7 @@ layer = Table(
     **_NUMBERED,
 )
 _unsettled = layer.c.state != int(LayerState.SEALED)
-Index("layer_unsettled", layer.c.state, sqlite_where=_unsettled, postgresql_where=_unsettled)
+Index("layer_unsettled", layer.c.state, sqlite_where=_unsettled)
 
 entry = Table(
     "entry",
@@ -367,7 +369,7 @@ job = Table(
 )
 Index("job_uuid", job.c.uuid)
 _unfinished = job.c.state < JOB_TERMINAL_FROM
-Index("job_unfinished", job.c.state, sqlite_where=_unfinished, postgresql_where=_unfinished)
+Index("job_unfinished", job.c.state, sqlite_where=_unfinished)
 
 registration = Table(  # pipelines whose jobs triggers make and workers run, by one of their versions
     "registration",
