@@ -8,7 +8,7 @@ from typing import Any
 from runner.cluster import secrets, volumes
 from runner.cluster.quantities import resources_of
 from runner.cluster.request import Request, Topology, ports_of
-from runner.cluster.security import RUNNER_ID, identity_of, of_container
+from runner.cluster.security import RUNNER_ID, Identity, identity_of, of_container
 from runner.cluster.volumes import Place
 from runner.model.errors import Invalid
 from runner.model.pipeline import Pipeline
@@ -40,18 +40,17 @@ class Containers:
         self._secrets = pipeline.transform.secrets
         self.identity = identity_of(pipeline.transform.user)
         claim = None if request.store_secret else request.store_claim
-        self._of_runner = [
-            volumes.spec_file(config_map),
-            volumes.store_folder(claim),
-            *secrets.for_runner(self._secrets),
-        ]
+        self._is_sidecar = request.topology is Topology.SIDECAR
+        # Beside a sidecar they reach the command past the runner.
+        self._secrets_of_runner = [] if self._is_sidecar else secrets.for_runner(self._secrets)
+        self._of_runner = [volumes.spec_file(config_map), volumes.store_folder(claim), *self._secrets_of_runner]
         self._of_command = [volumes.pfs(in_memory=bool(spec.transform and spec.transform.memory_volume))]
         self._of_command += secrets.for_command(self._secrets)
         self._stdin = [volumes.stdin_file(config_map)] if pipeline.transform.stdin is not None else []
 
     def places(self) -> list[Place]:
         """Return every place of the pod's volumes."""
-        if self._request.topology is Topology.SIDECAR:
+        if self._is_sidecar:
             own = [volumes.share(), volumes.tmp(_TMP_OF_SIDECAR)]
         else:
             own = [volumes.runtime()] if self._request.runner_image else []
@@ -102,9 +101,10 @@ class Containers:
                 SIDECAR,
                 self._request.runner_image,
                 argv,
-                [*self._of_runner, volumes.share(), volumes.tmp(_TMP_OF_SIDECAR), *self._of_command],
+                [*self._of_runner, volumes.share(), volumes.tmp(_TMP_OF_SIDECAR)],
             ),
             "restartPolicy": "Always",
+            "securityContext": of_container(Identity()),
             "env": self._settings(),
             "ports": self._ports(),
             "resources": self._resources_of_sidecar(),
@@ -133,7 +133,7 @@ class Containers:
 
     def _image(self) -> str:
         image = self._request.image or self._pipeline.transform.image
-        is_wrapped = self._request.topology is not Topology.SIDECAR and not self._request.runner_image
+        is_wrapped = not self._is_sidecar and not self._request.runner_image
         if is_wrapped and not self._request.image and image == DEFAULTS["transform"]["image"]:
             hint = "give --runner-image IMAGE, from which it is copied, or an --image that holds it"
             raise ImageMissing(f"the command's image is {image}, in which there is no runner", hint=hint)
@@ -154,7 +154,7 @@ class Containers:
             "RUNNER_LOG_STREAM": "stdout",
             "RUNNER_JOB_GRACE_SECONDS": f"{request.grace_seconds:g}",
             "RUNNER_JOB_PRIVATE_TMP": "true",
-            "RUNNER_SECRETS_FOLDER": secrets.FOLDER if self._secrets else "",
+            "RUNNER_SECRETS_FOLDER": secrets.FOLDER if self._secrets_of_runner else "",
             "RUNNER_AUTH_ENABLED": "true" if "s3" in ports_of(request) else "",
         }
         store = {"name": "RUNNER_STORE", "value": volumes.STORE}

@@ -10,12 +10,17 @@ from runner.cluster.containers import Containers
 from runner.cluster.names import check_object_name, label_value
 from runner.cluster.request import Request, Topology
 from runner.cluster.scheduling import placement
-from runner.cluster.security import of_pod
-from runner.model.pipeline import Pipeline
+from runner.cluster.security import RUNNER_ID, of_pod
+from runner.model.errors import Invalid
+from runner.model.pipeline import PfsInput, Pipeline
 from runner.spec.schema import PipelineSpec
 
 FINALIZE_SECONDS = 60
 """For what was acknowledged to become a commit after the command's own grace."""
+
+
+class NotBuckets(Invalid):
+    """The pipeline needs files, which a sidecar cannot give to another container."""
 
 
 def pod_of(pipeline: Pipeline, spec: PipelineSpec, request: Request, config_map: str) -> dict[str, Any]:
@@ -30,6 +35,8 @@ def pod_of(pipeline: Pipeline, spec: PipelineSpec, request: Request, config_map:
     Raises:
         Invalid: Kubernetes would not take what the spec says.
     """
+    if request.topology is Topology.SIDECAR:
+        _check_buckets_alone(pipeline)
     secrets.check_secrets(pipeline.transform.secrets)
     parts = Containers(pipeline, spec, request, config_map)
     is_sidecar = request.topology is Topology.SIDECAR
@@ -41,7 +48,7 @@ def pod_of(pipeline: Pipeline, spec: PipelineSpec, request: Request, config_map:
         "terminationGracePeriodSeconds": grace_of(request),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,  # a Service called runner would else set RUNNER_* variables
-        "securityContext": of_pod(parts.identity),
+        "securityContext": of_pod(parts.identity, RUNNER_ID if is_sidecar else parts.identity.gid),
         "initContainers": before,
         "containers": containers,
         "volumes": volumes.volumes_of(parts.places()),
@@ -50,6 +57,14 @@ def pod_of(pipeline: Pipeline, spec: PipelineSpec, request: Request, config_map:
         **placement(spec, store_label(request), is_embedded=request.store_secret is None),
     }
     return {name: value for name, value in fields.items() if value not in ("", [])}
+
+
+def _check_buckets_alone(pipeline: Pipeline) -> None:
+    """Refuse what a sidecar refuses when it starts, since a pod would wait for it without end."""
+    files = next((leaf.name for leaf in pipeline.leaves() if not isinstance(leaf, PfsInput) or not leaf.s3), "")
+    if files or not pipeline.s3_out:
+        what = f"the input {files!r} is files" if files else "the output is the folder /pfs/out"
+        raise NotBuckets(f"{what}, and a sidecar hands over buckets alone", hint="write s3: true, or --topology job")
 
 
 def grace_of(request: Request) -> int:

@@ -44,22 +44,25 @@ def identity_of(user: str) -> Identity:
     return Identity(int(uid), int(gid))
 
 
-def of_pod(identity: Identity) -> dict[str, Any]:
-    """Return the security context of a pod whose volumes its user can write."""
+def of_pod(identity: Identity, group_of_volumes: int) -> dict[str, Any]:
+    """Return the security context of a pod; *group_of_volumes* can write its volumes, and all containers are in it."""
     return {
-        "runAsNonRoot": identity.uid != 0,
-        "runAsUser": identity.uid,
-        "runAsGroup": identity.gid,
-        "fsGroup": identity.gid,
+        **_runs_as(identity),
+        "fsGroup": group_of_volumes,
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 
 
-def of_container() -> dict[str, Any]:
-    """Return the security context of each container."""
+def of_container(identity: Identity | None = None) -> dict[str, Any]:
+    """Return the security context of a container; *identity* where it is another than the pod's."""
     return {
+        **(_runs_as(identity) if identity else {}),
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": True,
     }
+
+
+def _runs_as(identity: Identity) -> dict[str, Any]:
+    return {"runAsNonRoot": identity.uid != 0, "runAsUser": identity.uid, "runAsGroup": identity.gid}

@@ -8,6 +8,7 @@ import pytest
 
 from runner.cluster.containers import ImageMissing
 from runner.cluster.names import NotAName
+from runner.cluster.pods import NotBuckets
 from runner.cluster.request import Request, Topology
 from runner.cluster.secrets import PathRefused
 from runner.cluster.security import UserNotANumber
@@ -79,11 +80,40 @@ def test_the_command_starts_when_its_variables_are_there_or_the_job_has_its_resu
     assert probe["periodSeconds"] == 1
 
 
-def test_the_two_sides_share_nothing_but_the_folder_and_pfs():
-    pod = pod_of(rendered({"transform": {"secrets": [{"name": "s", "key": "k", "envVar": "K"}]}}, SIDECAR))
+def test_the_two_sides_share_nothing_but_the_folder():
+    pod = pod_of(rendered({"transform": {"secrets": SECRETS}}, SIDECAR))
     both = {mount["name"] for mount in container(pod, "runner")["volumeMounts"]}
     both &= {mount["name"] for mount in container(pod, "user")["volumeMounts"]}
-    assert both == {"share", "pfs"}
+    assert both == {"share"}
+
+
+def test_the_sidecar_is_itself_whoever_the_command_is():
+    """So commands of any user may share a store."""
+    for user in ("185", "0", "1000:100"):
+        pod = pod_of(rendered({"transform": {"user": user}}, SIDECAR))
+        context = container(pod, "runner")["securityContext"]
+        assert (context["runAsUser"], context["runAsGroup"], context["runAsNonRoot"]) == (10001, 10001, True)
+        assert pod["securityContext"]["fsGroup"] == 10001
+        assert str(pod["securityContext"]["runAsUser"]) == user.partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"s3Out": None},
+        {"input": {"pfs": {"s3": None}}},
+        {
+            "input": {
+                "pfs": None,
+                "cross": [{"pfs": {"repo": "a", "glob": "/", "s3": True}}, {"cron": {"name": "t", "spec": "@daily"}}],
+            }
+        },
+    ],
+)
+def test_a_pod_whose_sidecar_would_never_start_is_refused(said):
+    with pytest.raises(NotBuckets, match="a sidecar hands over buckets alone"):
+        rendered(said, SIDECAR)
+    assert rendered(said, JOB).manifests
 
 
 def test_a_sidecar_without_an_image_is_refused():
