@@ -35,7 +35,7 @@ _STATUSES: Mapping[type[BaseException], HTTPStatus] = {
 _log = structlog.get_logger()
 
 
-def create_app(*parts: Part, names: Collection[str] = ()) -> QuartTrio:
+def create_app(*parts: Part, names: Collection[str] | None = ()) -> QuartTrio:
     """Return the application.
 
     Whatever a route raises becomes a problem document: the errors of `runner.model.errors` by their kind, others as
@@ -43,13 +43,15 @@ def create_app(*parts: Part, names: Collection[str] = ()) -> QuartTrio:
 
     Args:
         parts: The routes.
-        names: Under which the port is reached, beside addresses and ``localhost``.
+        names: Under which the port is reached, beside addresses and ``localhost``. None: under any, because what must
+            be kept from pages in a browser asks for credentials.
 
     Source: https://www.rfc-editor.org/rfc/rfc9457
     """
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
-    app.before_request(_guard(names))
+    if names is not None:
+        app.before_request(_guard(names))
     app.after_request(_harden)
     app.register_error_handler(Exception, _explain)
     for part in parts:

@@ -52,10 +52,15 @@ async def open_admin(settings: Settings, store: Store, stop: Stop, *parts: Part)
     if not bind:
         yield Admin(None, readiness, metrics)
         return
-    names = {split_bind(bind)[0].lower(), urlsplit(settings.gateway.advertise).hostname or ""} - {""}
+    names = None if settings.auth.enabled else _names(bind, settings.gateway.advertise)
     app = create_app(health(readiness), metrics_routes(metrics), *parts, names=names)
     async with beside(partial(serve, app, _listen(bind))) as url:
         yield Admin(url, readiness, metrics)
+
+
+def _names(bind: str, advertised: str) -> set[str]:
+    """Return the names that whoever set us up has given us."""
+    return {split_bind(bind)[0].lower(), urlsplit(advertised).hostname or ""} - {""}
 
 
 def _listen(bind: str) -> socket.socket:

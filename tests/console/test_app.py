@@ -70,6 +70,13 @@ async def test_a_name_that_is_not_ours_is_refused(port, host, status):
         assert (await raw.reply()).status == status
 
 
+async def test_where_credentials_are_asked_for_every_name_will_do(port):
+    await port.start(raising(None), names=None)
+    async with port.connect() as raw:
+        await raw.send("GET /sample HTTP/1.1\nHost: runner.research.svc\n\n")
+        assert (await raw.reply()).status == 200
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [("http://127.0.0.1", 200), ("http://127.0.0.1:9", 403), ("http://evil.example", 403), ("null", 403)],
