@@ -39,6 +39,7 @@ class SeveralPipelines(Invalid):
 @click.option("--tries", type=click.IntRange(1), help="How often the command may be tried; over datum_tries.")
 @click.option("--timeout", metavar="DURATION", help="For the whole job, such as 5m; over job_timeout.")
 @click.option("--branch", metavar="NAME", help="Output branch; over output_branch.")
+@click.option("--no-trigger", is_flag=True, help="Let folders that are imported make no jobs for workers.")
 @click.option("--secret", "secrets", multiple=True, metavar="NAME/KEY=FILE", help="A secret that the spec asks for.")
 @click.option("--inject", type=click.Choice(("all", "s3-only", "compat")), help="Which variables the command gets.")
 @click.option("--listen", metavar="HOST:PORT", help="Where the gateway listens.")
@@ -80,7 +81,13 @@ def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest
     sources = _pairs("--input", said["inputs"], "NAME=SOURCE")
     output = None if said["output"] is None else _output(settings.store, said["output"], sources)
     show_warnings(loaded)
-    return RunRequest(pipeline=_overridden(loaded[0].pipeline, said), sources=sources, secrets=secrets, output=output)
+    return RunRequest(
+        pipeline=_overridden(loaded[0].pipeline, said),
+        sources=sources,
+        secrets=secrets,
+        output=output,
+        propagates=not said["no_trigger"],
+    )
 
 
 def secrets_of(said: Sequence[str]) -> dict[tuple[str, str], Path]:

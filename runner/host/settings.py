@@ -85,6 +85,7 @@ class WorkerSettings:
     """``[worker]``."""
 
     reconcile_seconds: float
+    coalesce: bool
 
 
 @dataclass(frozen=True, slots=True)

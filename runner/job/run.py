@@ -35,6 +35,9 @@ from runner.model.errors import Conflict, Invalid, RunnerError
 from runner.model.job import Attempt, DatumState, JobState
 from runner.store.joblog import JobLog
 from runner.store.sessions import DatumCounts, JobSession
+from runner.store.stops import JobStopped
+
+AGAIN = "the job begins anew, by the present spec of its pipeline"
 
 
 async def run_job(
@@ -45,6 +48,7 @@ async def run_job(
     kept: JobLog,
     *,
     stop: Stop | None = None,
+    halt: Stop | None = None,
     skip: bool = True,
 ) -> JobOutcome:
     """Run a job to its end: every datum, then one commit, or nothing.
@@ -56,6 +60,7 @@ async def run_job(
         log: Whom everything is told.
         kept: Keeps what is told with the job; it is run and closed here.
         stop: Asked before the seal: nothing is published. Afterwards asked twice: the next command completes it.
+        halt: Asked when somebody wrote into the store that the job is to end; how it ends stands there too.
         skip: Whether what is as it was in the last good job need not be run again, where the spec allows it.
 
     Returns:
@@ -68,7 +73,7 @@ async def run_job(
     """
     key = session.key
     log.redactor.add(ready.secrets.values)
-    run = _Run(session, ready, serve, Journal(log, kept), stop or Stop(), skip=skip)
+    run = _Run(session, ready, serve, Journal(log, kept), stop=stop or Stop(), halt=halt or Stop(), skip=skip)
     with (
         structlog.contextvars.bound_contextvars(
             project=key.project, pipeline=key.pipeline, job_id=key.id, worker_id=ready.host.machine.name
@@ -78,12 +83,15 @@ async def run_job(
         async with keeping(kept):
             try:
                 outcome = await run.to_end()
-                span.failure = outcome.reason if outcome.status else ""
             except BaseException as exc:
-                await run.give_up(only(exc))
-                raise
+                cause = only(exc)
+                if not isinstance(cause, JobStopped):
+                    await run.give_up(cause)
+                    raise
+                outcome = await run.stopped(cause)
             finally:
                 span.attributes["state"] = session.job.state
+            span.failure = outcome.reason if outcome.status else ""
         return outcome
 
 
@@ -91,7 +99,15 @@ class _Run:
     """A job under way."""
 
     def __init__(
-        self, session: JobSession, ready: Ready, serve: Serve, journal: Journal, stop: Stop, *, skip: bool
+        self,
+        session: JobSession,
+        ready: Ready,
+        serve: Serve,
+        journal: Journal,
+        *,
+        stop: Stop,
+        halt: Stop,
+        skip: bool,
     ) -> None:
         self._skip = skip
         key = session.key
@@ -101,7 +117,7 @@ class _Run:
         self._serve = serve
         self._journal = journal
         self._stop = stop
-        self._halt = Stop()
+        self._halt = halt
         self._timed_out = False
         self._attempts: list[Attempt] = []
         self._tried: Tried | None = None
@@ -147,6 +163,10 @@ class _Run:
         if self._is_finishing and not isinstance(exc, Conflict):
             return
         await give_up(self._session, exc, self._counts)
+
+    async def stopped(self, exc: JobStopped) -> JobOutcome:
+        """End the job, which the store lets begin nothing and seal nothing any more."""
+        return await self._abandon(Failure(JobState.KILLED, STATUS_SIGNAL + SIGTERM, exc.message))
 
     async def _run_datums(self, datums: Datums) -> Failure | None:
         """Run all datums, also after one failed, as Pachyderm does; return the first failure."""
@@ -224,9 +244,13 @@ class _Run:
             await self._session.give_back()
             return JobOutcome(self._session.job, failure.status, f"{failure.reason}; another worker takes it up")
         await finalize.abandon(self._session, failure.state, failure.reason, failure.status, self._counts)
-        event = "job.failed" if failure.state is JobState.FAILURE else "job.killed"
-        await self._journal.say(event, failure.reason, level="error")
-        return JobOutcome(self._session.job, failure.status, failure.reason)
+        job = self._session.job  # may have ended in another way: somebody wanted that
+        if not job.state.is_terminal:
+            await self._journal.say("job.given_back", AGAIN)
+            return JobOutcome(job, failure.status, AGAIN)
+        event = "job.failed" if job.state is JobState.FAILURE else "job.killed"
+        await self._journal.say(event, job.reason, level="error")
+        return JobOutcome(job, failure.status if job.status is None else job.status, job.reason)
 
     async def _publish(self) -> JobOutcome:
         environment = self._tried.environment if self._tried else {}

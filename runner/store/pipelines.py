@@ -173,6 +173,13 @@ def spec_at(sql: sa.Connection, pipeline: int, version: int) -> Mapping[str, Any
     return spec
 
 
+def pipeline_at(sql: sa.Connection, pipeline: int, version: int) -> Pipeline:
+    """Return a version of the pipeline of that number; raises `NoSuchPipeline`."""
+    from runner.spec.effective import pipeline_of
+
+    return pipeline_of(spec_at(sql, pipeline, version))
+
+
 def _digest(sql: sa.Connection, pipeline: int, version: int) -> str:
     same = (_version.pipeline == pipeline, _version.version == version)
     digest: str = sql.execute(sa.select(_version.digest).where(*same)).scalar_one()

@@ -7,7 +7,7 @@ way anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -25,6 +25,8 @@ from runner.store.pipelines import Registered
 from runner.store.stops import Wish
 from runner.store.store import Store
 from runner.store.triggers import Watcher
+
+ANEW = "the pipeline was updated, so the job begins anew"
 
 
 class PipelineExists(Conflict):
@@ -125,6 +127,25 @@ async def start(store: Store, project: str, name: str) -> None:
     events.tell(store.folder)
 
 
+async def require(store: Store, project: str, name: str) -> None:
+    """Return when a pipeline is registered; raises `NoSuchPipeline`, `NotRegistered`."""
+    await store.writer.write(lambda tx: _require(tx, project, name))
+
+
+def clocks_of(store: Store, numbers: Sequence[int]) -> list[CronInput]:
+    """Return the clocks of registered pipelines, by their numbers, that are not stopped."""
+    columns = t.registration.c
+    rows = store.catalog.rows(
+        sa.select(columns.pipeline, columns.version).where(columns.pipeline.in_(numbers), columns.is_stopped == 0)
+    )
+    return [
+        leaf
+        for row in rows
+        for leaf in pipelines.pipeline_at(store.catalog.sql, row.pipeline, row.version).leaves()
+        if isinstance(leaf, CronInput)
+    ]
+
+
 async def run(store: Store, project: str, name: str, now: datetime) -> JobKey:
     """Make a job of what the branches of a pipeline hold now, whether or not there was one of the same.
 
@@ -196,7 +217,7 @@ def _renew(tx: Transaction, watcher: Watcher) -> bool:
             triggers.renew(tx, row.id)
             goes_on = goes_on or queue.holds(tx.sql, row.id)
         elif is_queued or row.output_branch == watcher.pipeline.output_branch:
-            stops.ask(tx, row.id, Wish(triggers.UPDATED, is_anew=is_queued))
+            stops.ask(tx, row.id, Wish(ANEW if is_queued else triggers.UPDATED, is_anew=is_queued))
             goes_on = goes_on or is_queued
     return goes_on
 

@@ -18,7 +18,7 @@ from runner.model.ids import CommitId
 from runner.model.job import Job, JobInput, JobKey, JobState
 from runner.model.pipeline import OUTPUT_BUCKET, Pipeline
 from runner.model.provenance import Record
-from runner.store import commits, events, finishing, jobs, queue, refs, settle, tree
+from runner.store import commits, events, finishing, jobs, queue, refs, settle, stops, tree
 from runner.store.attempts import AttemptSession, begin_attempt
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.catalog import tables as t
@@ -31,6 +31,7 @@ from runner.store.jobdatums import JobDatums
 from runner.store.locks import OwnerLock
 from runner.store.output import OutBucket
 from runner.store.reads import ReadLog, Traffic
+from runner.store.stops import Wish
 from runner.store.store import Store
 
 CLOSE_SECONDS = 10
@@ -114,6 +115,10 @@ class JobSession:
     def key(self) -> JobKey:
         """Its address."""
         return self.job.key
+
+    def find_wish(self) -> Wish | None:
+        """Return the wish that the job ends, if somebody has it."""
+        return stops.find(self._store.catalog.sql, self._number)
 
     def traffic(self) -> Mapping[str, Traffic]:
         """Return what went through each bucket so far, live."""

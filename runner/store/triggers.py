@@ -38,7 +38,7 @@ _NEWEST = f"""
 _INPUTS = "SELECT name, uuid FROM job_input WHERE job = ? ORDER BY n"
 
 UPDATED = "all jobs killed because pipeline was updated"
-"""Pachyderm's words for the end of a job that the new spec has no inputs for."""
+"""Pachyderm's words for the end of a job that cannot begin anew by the new spec."""
 
 
 class Place(NamedTuple):

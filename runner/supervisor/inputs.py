@@ -10,7 +10,7 @@ from runner.model import address
 from runner.model.commit import Commit, CommitState
 from runner.model.errors import Invalid, NotFound
 from runner.model.job import JobInput
-from runner.model.pipeline import PfsInput, Pipeline
+from runner.model.pipeline import CronInput, PfsInput, Pipeline
 from runner.store import Store, branches, commits, files
 
 Imported = Callable[[str, Commit, bool], None]
@@ -34,7 +34,12 @@ class CommitNotFinished(Invalid):
 
 
 async def pin(
-    store: Store, pipeline: Pipeline, sources: Mapping[str, str], *, imported: Imported | None = None
+    store: Store,
+    pipeline: Pipeline,
+    sources: Mapping[str, str],
+    *,
+    imported: Imported | None = None,
+    propagates: bool = True,
 ) -> Sequence[JobInput]:
     """Return the inputs of a new job of *pipeline*, each with its commit.
 
@@ -44,18 +49,21 @@ async def pin(
         sources: By input name: a local folder or file, which is imported to the input's own branch as a mirror,
             or ``repo@branch`` or ``repo@commit``. The others use the head of their branch.
         imported: Told of each folder once it is in the store.
+        propagates: Whether a commit of a folder makes jobs of the pipelines that read its branch.
 
     Raises:
         UnknownInput, NoSuchSource, InputMissing, CommitNotFinished: Before anything is imported where that can be seen.
     """
-    declared = [leaf for leaf in pipeline.leaves() if isinstance(leaf, PfsInput)]
+    declared = list(pipeline.leaves())
     _check_names(pipeline, declared, sources)
     folders = {name: folder for name, source in sources.items() if (folder := _folder(name, source))}
     pinned = []
     for leaf in declared:
         source = sources.get(leaf.name)
         if leaf.name in folders:
-            commit, is_new = await files.import_folder(store, folders[leaf.name], leaf.project, leaf.repo, leaf.branch)
+            commit, is_new = await files.import_folder(
+                store, folders[leaf.name], leaf.project, leaf.repo, leaf.branch, propagates=propagates
+            )
             if imported:
                 imported(leaf.name, commit, is_new)
         elif source is not None:
@@ -68,7 +76,7 @@ async def pin(
     return pinned
 
 
-def _check_names(pipeline: Pipeline, declared: Sequence[PfsInput], sources: Mapping[str, str]) -> None:
+def _check_names(pipeline: Pipeline, declared: Sequence[PfsInput | CronInput], sources: Mapping[str, str]) -> None:
     names = [leaf.name for leaf in declared]
     for name in sources:
         if name not in names:
@@ -90,7 +98,7 @@ def _folder(name: str, source: str) -> Path | None:
     return None
 
 
-async def _head(store: Store, pipeline: Pipeline, leaf: PfsInput) -> Commit:
+async def _head(store: Store, pipeline: Pipeline, leaf: PfsInput | CronInput) -> Commit:
     """Return the newest commit of the branch that the spec names."""
     try:
         branch = await branches.inspect(store, leaf.project, leaf.repo, leaf.branch)
@@ -101,7 +109,7 @@ async def _head(store: Store, pipeline: Pipeline, leaf: PfsInput) -> Commit:
     return await commits.resolve(store, address.Address(leaf.project, leaf.repo, branch.head))
 
 
-def _missing(pipeline: Pipeline, leaf: PfsInput) -> InputMissing:
+def _missing(pipeline: Pipeline, leaf: PfsInput | CronInput) -> InputMissing:
     return InputMissing(
         f"pipeline {pipeline.name!r} reads {leaf.repo}@{leaf.branch}, which holds no commit yet",
         hint=f"add --input {leaf.name}=FOLDER to import one",

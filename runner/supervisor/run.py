@@ -36,6 +36,7 @@ from runner.store.joblog import JobLog
 from runner.store.reads import Traffic
 from runner.supervisor import inputs
 from runner.supervisor.gateways import gateway_of_attempt, options_of
+from runner.supervisor.heeding import heeding
 from runner.supervisor.scratch import open_scratch
 from runner.supervisor.storage import open_configured
 from runner.supervisor.tracing import open_telemetry
@@ -77,6 +78,7 @@ class RunRequest:
         secrets: Files by name and key.
         output: Folder that the result is written to; None: it stays in the store.
         skip: Whether datums that are as they were need not be run again.
+        propagates: Whether folders that are imported make jobs of the pipelines that read the same branches.
     """
 
     pipeline: Pipeline
@@ -84,6 +86,7 @@ class RunRequest:
     secrets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
     output: Path | None = None
     skip: bool = True
+    propagates: bool = True
 
 
 @dataclass(slots=True)
@@ -149,14 +152,23 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         ready = prepare(request.pipeline, await host_of(settings, scratch, request.secrets, telemetry.spans))
         with trio.CancelScope() as scope:
             async with beside(partial(cancel_when_asked, stop, scope)):
-                pinned = await inputs.pin(store, request.pipeline, request.sources, imported=_say_imported)
+                pinned = await inputs.pin(
+                    store,
+                    request.pipeline,
+                    request.sources,
+                    imported=_say_imported,
+                    propagates=request.propagates,
+                )
         if scope.cancelled_caught:
             raise Stopped(stop)
         version = await pipelines.register_run(store, request.pipeline)
-        async with await open_job(store, request.pipeline, version=version, inputs=pinned) as session:
+        async with (
+            await open_job(store, request.pipeline, version=version, inputs=pinned) as session,
+            heeding(store, session, settings.worker.reconcile_seconds) as halt,
+        ):
             await observer.opened(store, session.job, session.traffic, tries=request.pipeline.datum_tries)
             outcome = await run_job(
-                session, ready, serve, log, JobLog(store, session.key), stop=stop, skip=request.skip
+                session, ready, serve, log, JobLog(store, session.key), stop=stop, halt=halt, skip=request.skip
             )
         exported = None
         if outcome.commit is not None and request.output is not None:

@@ -10,13 +10,22 @@ import time
 from pathlib import Path
 from typing import Self
 
+import trio
+
+from runner.model.job import Job
+from runner.store import events, jobs, open_store
+
+DEAF = "from runner.store import events; events.tell = lambda folder: None; from runner.__main__ import main; main()"
+"""A runner whose hints all get lost."""
+
 
 def spec(folder: Path, name: str, reads: str, program: str) -> Path:
-    """Write the spec of a pipeline that runs a Python program."""
+    """Write the spec of a pipeline that runs a Python program; several inputs are separated by blanks."""
     file = folder / f"{name}.json"
+    inputs = [{"pfs": {"repo": repo, "glob": "/", "s3": True}} for repo in reads.split()]
     document = {
         "pipeline": {"name": name},
-        "input": {"pfs": {"repo": reads, "glob": "/", "s3": True}},
+        "input": inputs[0] if len(inputs) == 1 else {"cross": inputs},
         "transform": {"cmd": [sys.executable, "-c", program]},
         "s3_out": True,
         "datum_tries": 1,
@@ -25,15 +34,34 @@ def spec(folder: Path, name: str, reads: str, program: str) -> Path:
     return file
 
 
-class Worker:
-    """A worker on a store, until the block ends."""
+def runner(store: Path, *arguments: object, deaf: bool = False) -> list[str]:
+    """Return the command line of a runner on a store."""
+    start = ["-c", DEAF] if deaf else ["-m", "runner"]
+    return [sys.executable, *start, "--store", str(store), *map(str, arguments)]
 
-    def __init__(self, store: Path, *specs: Path) -> None:
-        command = [sys.executable, "-m", "runner", "worker", "--store", str(store), *map(str, specs)]
-        self._log = store.with_name(f"{specs[0].stem}.{time.time_ns()}.log")
+
+def environment(**settings: object) -> dict[str, str]:
+    """Return the variables of a worker that ends fast and meets no other."""
+    values = {"job_grace_seconds": 3, "admin_listen": "127.0.0.1:0", **settings}
+    return {**os.environ, **{f"RUNNER_{name.upper()}": str(value) for name, value in values.items()}}
+
+
+class Worker:
+    """A worker on a store, until the block ends.
+
+    Attributes:
+        ready: Its ready line.
+    """
+
+    def __init__(self, store: Path, *arguments: object, deaf: bool = False, **settings: object) -> None:
+        self._log = store.with_name(f"worker.{time.time_ns()}.log")
         with self._log.open("wb") as log:
-            settings = {"RUNNER_JOB_GRACE_SECONDS": "3", "RUNNER_ADMIN_LISTEN": "127.0.0.1:0"}
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **settings})
+            self.process = subprocess.Popen(
+                runner(store, "worker", *arguments, deaf=deaf),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment(**settings),
+            )
 
     def __enter__(self) -> Self:
         self.ready = json.loads(self.process.stdout.readline())
@@ -52,6 +80,27 @@ class Worker:
         with self.process:
             return self.process.wait(30)
 
+    async def says(self, event: str, seconds: float = 30) -> None:
+        """Return once the log has an event."""
+        with trio.fail_after(seconds):
+            while event not in self.log:  # noqa: ASYNC110  # a file tells nobody that it grew
+                await trio.sleep(0.05)
+
     @property
     def log(self) -> str:
         return self._log.read_text()
+
+
+async def until(folder: Path, is_so, seconds: float = 100) -> list[Job]:
+    """Return the jobs, oldest first, as soon as they are so."""
+    async with open_store(folder) as store, events.listen(folder) as news:
+        with trio.fail_after(seconds):
+            while not is_so(found := list(reversed(await jobs.list_jobs(store, "default")))):
+                with trio.move_on_after(0.5):
+                    await news.wait()
+    return found
+
+
+def ended(count: int):
+    """Tell whether there are so many jobs and all have ended."""
+    return lambda found: len(found) == count and all(job.state.is_terminal for job in found)

@@ -58,6 +58,7 @@ async def import_folder(
     mirror: bool = True,
     prefix: bytes = b"",
     progress: Progress = silent,
+    propagates: bool = True,
 ) -> tuple[Commit, bool]:
     """Make a branch hold what a folder or a file holds, as one commit; repo and branch are made when missing.
 
@@ -74,6 +75,7 @@ async def import_folder(
         mirror: Delete the keys under *prefix* that the folder does not have.
         prefix: Put before every key.
         progress: Told of files read.
+        propagates: Let the commit make the jobs of the pipelines that read the branch.
 
     Returns:
         The commit, and whether it is a new one: not when nothing changed.
@@ -92,7 +94,7 @@ async def import_folder(
                 await _Import(change, found, prefix, progress).run()
                 if mirror:
                     await _delete_others(change, found.keys, prefix)
-                return await change.commit()
+                return await change.commit(propagates=propagates)
         except RefMoved:
             if not tries_left:
                 raise

@@ -1,0 +1,44 @@
+"""Heeding, while a job runs here, that somebody wants it to end: he writes it into the store and gives a hint."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+import trio
+
+from runner.host.beside import beside
+from runner.host.signals import Stop
+from runner.store import Store, events
+from runner.store.sessions import JobSession
+
+_log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def heeding(store: Store, session: JobSession, reconcile_seconds: float) -> AsyncIterator[Stop]:
+    """Give what is asked as soon as somebody wants the job of *session* to end, for as long as the block runs.
+
+    Args:
+        store: Where the job is.
+        session: Of the job.
+        reconcile_seconds: After so long we look without having been told.
+    """
+    halt = Stop()
+    async with beside(partial(_heed, store, session, halt, reconcile_seconds)):
+        yield halt
+
+
+async def _heed(
+    store: Store, session: JobSession, halt: Stop, reconcile_seconds: float, *, task_status: trio.TaskStatus[None]
+) -> None:
+    async with events.listen(store.folder) as news:
+        task_status.started()
+        while (wish := session.find_wish()) is None:
+            with trio.move_on_after(reconcile_seconds):
+                await news.wait()
+    key = session.key
+    _log.info("job.stopping", project=key.project, pipeline=key.pipeline, job_id=key.id, message=wish.reason)
+    halt.ask(wish.reason)

@@ -1,0 +1,65 @@
+"""Letting the clocks of pipelines tick that a worker runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import structlog
+import trio
+
+from runner.model.errors import RunnerError
+from runner.model.pipeline import CronInput
+from runner.store import Store, clocks, events
+
+RETRY_SECONDS = 1.0
+"""After so long a tick that could not be written is tried again."""
+
+_log = structlog.get_logger()
+
+
+def now() -> datetime:
+    """Return the time of this machine, in UTC."""
+    return datetime.now(UTC)
+
+
+async def keep_time(
+    store: Store,
+    clocks_of: Callable[[], Sequence[CronInput]],
+    longest_seconds: float,
+    *,
+    clock: Callable[[], datetime] = now,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Commit each tick when it is due, until cancelled.
+
+    Args:
+        store: Where.
+        clocks_of: Returns the clocks that are to tick at the moment.
+        longest_seconds: After so long the time is looked at again, in case the machine's was set.
+        clock: Tells the time.
+        task_status: Told when hints are heard.
+    """
+    async with events.listen(store.folder) as news:
+        task_status.started()
+        while True:
+            seconds = longest_seconds
+            for each in clocks_of():
+                await _tick(store, each, clock())
+                due = clocks.next_tick(store, each)
+                if due is not None:
+                    left = (due - clock()).total_seconds()
+                    seconds = min(seconds, left if left > 0 else RETRY_SECONDS)
+            with trio.move_on_after(seconds):
+                await news.wait()
+
+
+async def _tick(store: Store, clock: CronInput, time: datetime) -> None:
+    """Commit what is due; one that cannot be written comes with the next."""
+    try:
+        commit = await clocks.tick(store, clock, time)
+    except RunnerError as exc:
+        _log.warning("clock.not_ticked", message=f"{clock.repo}: {exc.message}")
+    else:
+        if commit is not None:
+            _log.info("clock.ticked", message=f"{commit.repo}@{commit.id}")
