@@ -82,6 +82,7 @@ async def delete(store: Store, key: JobKey) -> None:
 def remove(tx: Transaction, job: int) -> None:
     """Remove all rows of a job that has ended."""
     datums.forget(tx, job)
+    datums.forget(tx, job)
     for table in (t.job_input, t.attempt, t.log_chunk, t.observed):
         tx.sql.execute(sa.delete(table).where(table.c.job == job))
     tx.sql.execute(sa.delete(t.job).where(t.job.c.id == job))
