@@ -6,25 +6,15 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/q
 from __future__ import annotations
 
 import math
-import re
-from decimal import Decimal
 from typing import Any
 
 from runner.cluster.names import check_key
 from runner.model.errors import Invalid
-from runner.spec.schema import Resources
+from runner.spec.quantities import NotAQuantity, parse_quantity
+from runner.spec.schema import Limits, Resources
 
-_POWERS = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
-_BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
-_QUANTITY = re.compile(
-    r"(?P<number>[0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})((?P<unit>[KMGTPE]i|[numkMGTPE]?)|[eE](?P<power>[+-]?[0-9]{1,2}))"
-)
 _MOST_CPUS = 1_000_000
 _DEFAULT_GPU = "nvidia.com/gpu"
-
-
-class NotAQuantity(Invalid):
-    """Kubernetes does not take it as an amount."""
 
 
 class ResourcesConflict(Invalid):
@@ -32,7 +22,7 @@ class ResourcesConflict(Invalid):
 
 
 def resources_of(
-    requests: Resources | None, limits: Resources | None, places: tuple[str, str]
+    requests: Resources | None, limits: Limits | Resources | None, places: tuple[str, str]
 ) -> dict[str, dict[str, str]]:
     """Return the ``resources`` of a container; empty when the spec asks for none.
 
@@ -63,28 +53,7 @@ def resources_of(
     return {name: amounts for name, amounts in both.items() if amounts}
 
 
-def parse_quantity(text: str, place: str) -> Decimal:
-    """Return the amount that *text* means.
-
-    Raises:
-        NotAQuantity: (Invalid) it is none, or not above zero.
-    """
-    found = _QUANTITY.fullmatch(text)
-    amount = Decimal(0)
-    if found is not None:
-        number, unit, power = Decimal(found["number"]), found["unit"], found["power"]
-        if power is not None:
-            amount = number.scaleb(int(power))
-        elif unit in _BINARY:
-            amount = number * 1024 ** (_BINARY.index(unit) + 1)
-        else:
-            amount = number.scaleb(3 * _POWERS[unit])
-    if amount <= 0:
-        raise NotAQuantity(f"{place} is {text!r}; it must be an amount above zero", hint="such as 512Mi or 2G")
-    return amount
-
-
-def _amounts(resources: Resources | None, place: str) -> dict[str, str]:
+def _amounts(resources: Limits | Resources | None, place: str) -> dict[str, str]:
     """Return amounts by the names that Kubernetes gives resources."""
     if resources is None:
         return {}

@@ -162,6 +162,10 @@ def _explain(step: str, number: int, detail: str) -> CouldNotStart:
             message, hint = f"{detail}: not a program of this machine", "a script needs a #! line"
         case "working_dir", _:
             message = f"working_dir {message}"
+        case "interpreter", errno.ETXTBSY:
+            message, hint = f"{detail}: somebody has it open for writing", "close it, or write a copy and rename that"
+        case "limits" | "groups", _:
+            message, hint = f"could not set its limits: {os.strerror(number)}", '[job] limits = "off" sets none'
         case "user", _:
             message, hint = f"could not change the user: {os.strerror(number)}", "this needs root"
     return CouldNotStart(message, hint=hint)

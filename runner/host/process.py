@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from runner.host.cgroups import Cgroups, Group
 from runner.host.child import Child, LauncherDied
 from runner.host.lines import LineSplitter
 from runner.host.redact import Redactor
@@ -62,7 +63,8 @@ class Command:
         working_dir: Empty: the runner's own.
         user: None: the runner's own.
         mounts: Pairs of source and target folder, where *isolation* has namespaces.
-        limits: Soft and hard limit by number of the `resource` module.
+        limits: Of each process: soft and hard limit by number of the `resource` module.
+        shared: Of all together: bytes of memory and number of processors, by the names of `runner.host.cgroups`.
     """
 
     argv: tuple[str, ...]
@@ -73,14 +75,22 @@ class Command:
     isolation: Isolation = NO_ISOLATION
     mounts: tuple[tuple[str, str], ...] = ()
     limits: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    shared: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended, and the names of processes that it left behind and that were killed."""
+    """How a command ended.
+
+    Attributes:
+        leftovers: Names of the first few processes that it left behind and that were killed.
+        oom_kills: How many processes the kernel killed meanwhile for want of memory; where the command has no group of
+            its own, they may have been others that share ours.
+    """
 
     exit: ProcessExit
     leftovers: tuple[str, ...]
+    oom_kills: int = 0
 
 
 async def run_process(
@@ -90,6 +100,7 @@ async def run_process(
     redactor: Redactor,
     grace_seconds: float,
     stop: Stop | None = None,
+    cgroups: Cgroups | None = None,
 ) -> Ended:
     """Run *command* until it ends, and end all that it started.
 
@@ -99,6 +110,7 @@ async def run_process(
         redactor: Takes secrets out of the lines.
         grace_seconds: Between SIGTERM to the command's process group and SIGKILL to everything.
         stop: Asked once: SIGTERM, and SIGKILL after the grace; asked again: SIGKILL at once.
+        cgroups: Where the shared limits are held; None: those of this machine.
 
     Returns:
         The exit of the command itself, whatever its leftovers did.
@@ -106,17 +118,33 @@ async def run_process(
     Raises:
         CouldNotStart: (Invalid) nothing ran.
         LauncherDied: (Unavailable) something killed the launcher, and with it the command.
+        CannotLimit: (Unavailable) there is no group for the shared limits.
         Whatever *on_lines* raises, in a group.
 
     Cancellation: as *stop*, shielded for the grace.
     """
-    stop = stop or Stop()
+    with (cgroups or Cgroups()).open(command.shared) as group:
+        child = await _run(
+            command, on_lines, group, redactor=redactor, grace_seconds=grace_seconds, stop=stop or Stop()
+        )
+        oom_kills = group.oom_kills
+    if child.failure is not None:
+        raise child.failure
+    if child.exit is None:
+        raise LauncherDied("the launcher was killed, and with it the command")
+    return Ended(child.exit, child.leftovers, oom_kills)
+
+
+async def _run(
+    command: Command, on_lines: OnLines, group: Group, *, redactor: Redactor, grace_seconds: float, stop: Stop
+) -> Child:
+    """See one command from its start to its burial."""
     child = Child(has_stdin=command.stdin is not None)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_hear, child, on_lines, redactor)
             try:
-                await child.start(_plan(command))
+                await child.start(_plan(command, group))
                 nursery.start_soon(child.feed, command.stdin or b"")
                 await _first(child.exited, stop.asked)
             finally:
@@ -126,11 +154,7 @@ async def run_process(
     finally:
         with trio.CancelScope(shield=True):
             await child.aclose()
-    if child.failure is not None:
-        raise child.failure
-    if child.exit is None:
-        raise LauncherDied("the launcher was killed, and with it the command")
-    return Ended(child.exit, child.leftovers)
+    return child
 
 
 async def find_isolation() -> Isolation:
@@ -142,7 +166,7 @@ async def find_isolation() -> Isolation:
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(child.listen)
-            await child.start(_plan(Command((), {}, isolation=wanted)))
+            await child.start(_plan(Command((), {}, isolation=wanted), Group()))
             await child.gone.wait()
     finally:
         with trio.CancelScope(shield=True):
@@ -150,7 +174,7 @@ async def find_isolation() -> Isolation:
     return NO_ISOLATION if child.failure else wanted
 
 
-def _plan(command: Command) -> Plan:
+def _plan(command: Command, group: Group) -> Plan:
     user = command.user
     return {
         "argv": list(command.argv),
@@ -161,6 +185,7 @@ def _plan(command: Command) -> Plan:
         "user_namespace": command.isolation.user_namespace,
         "mounts": list(command.mounts),
         "limits": [(number, soft, hard) for number, (soft, hard) in command.limits.items()],
+        "groups": list(group.members),
     }
 
 
@@ -168,6 +193,7 @@ async def _end(child: Child, grace_seconds: float, stop: Stop) -> None:
     """See the command and everything below it dead, politely first."""
     if not child.exited.is_set():
         await child.signal(signal.SIGTERM)
+        await child.signal(signal.SIGCONT)  # one that is stopped would not hear it
         with trio.move_on_after(grace_seconds):
             await _first(child.exited, stop.again)
         await child.signal(signal.SIGKILL)

@@ -106,6 +106,7 @@ class JobSettings:
     grace_seconds: float
     core_bytes: int
     open_files: int
+    limits: Literal["auto", "off"]
     record_environment: tuple[str, ...]
 
 

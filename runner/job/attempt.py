@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -58,16 +57,17 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How one command ended; *problem* says why it did not run, *stopped* who ended it."""
+    """How one command ended; *problem* says why it did not run, *stopped* who ended it, *shortage* what it lacked."""
 
     exit: ProcessExit | None
     problem: str = ""
     stopped: str = ""
+    shortage: str = ""
 
     def __str__(self) -> str:
         if self.stopped:
             return f"was {self.stopped}"
-        return sentences.how_it_ended(self.exit) if self.exit else "could not be started"
+        return sentences.how_it_ended(self.exit, self.shortage) if self.exit else "could not be started"
 
 
 async def try_datum(
@@ -255,13 +255,15 @@ class _World:
                     redactor=self._journal.log.redactor,
                     grace_seconds=self._ready.host.settings.grace_seconds,
                     stop=stop,
+                    cgroups=self._ready.host.cgroups,
                 )
             except CouldNotStart as exc:
                 end = _End(None, problem=f"{exc.message}; {exc.hint}" if exc.hint else exc.message)
             except LauncherDied as exc:
                 end = _End(None, stopped=f"lost: {exc.message}")
             else:
-                end = _End(ended.exit, stopped=stop.reason)
+                shortage = sentences.out_of_memory(self._ready.limits.memory) if ended.oom_kills else ""
+                end = _End(ended.exit, stopped=stop.reason, shortage=shortage)
                 if ended.leftovers:
                     names = ", ".join(ended.leftovers)
                     await self._journal.say("leftovers.killed", f"it left behind: {names}", level="warning")
@@ -279,7 +281,8 @@ class _World:
             user=ready.user,
             isolation=ready.host.isolation,
             mounts=self._scratch.mounts,
-            limits=_limits(ready),
+            limits=ready.limits.each,
+            shared=ready.limits.shared,
         )
 
     def _is_accepted(self, exit_: ProcessExit | None) -> bool:
@@ -288,14 +291,6 @@ class _World:
             return False
         status = -1 if exit_.status is None else exit_.status
         return status == 0 or status in self._ready.pipeline.transform.accept_return_code
-
-
-def _limits(ready: Ready) -> Mapping[int, tuple[int, int]]:
-    settings = ready.host.settings
-    limits = {resource.RLIMIT_CORE: (settings.core_bytes, settings.core_bytes)}
-    if settings.open_files:
-        limits[resource.RLIMIT_NOFILE] = (settings.open_files, settings.open_files)
-    return limits
 
 
 async def _ask_after(seconds: float, stop: Stop) -> None:

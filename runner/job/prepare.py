@@ -9,14 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.host.cgroups import Cgroups
 from runner.host.process import Isolation, User
 from runner.host.settings import JobSettings
 from runner.host.spans import Spans
 from runner.job.datums import InputNotSupported
+from runner.job.limits import Limits, find_limits
 from runner.job.provenance import Machine
 from runner.job.secrets import Secrets, find_secrets
 from runner.model.errors import Invalid
 from runner.model.pipeline import Pipeline
+
+_LARGEST_ID = 2**32 - 2  # one more means "leave it" to the kernel
 
 
 class NoCommand(Invalid):
@@ -43,6 +47,7 @@ class JobHost:
         given_secrets: Files by name and key, of the command line.
         spans: Measures jobs and their parts.
         pfs: Where files of inputs appear when that folder exists and mounts are permitted.
+        cgroups: Where the limits of a spec are held.
     """
 
     inherited: Mapping[str, str]
@@ -56,6 +61,7 @@ class JobHost:
     given_secrets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
     spans: Spans = field(default_factory=Spans)
     pfs: Path = Path("/pfs")
+    cgroups: Cgroups = field(default_factory=Cgroups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,15 @@ class Ready:
     host: JobHost
     secrets: Secrets
     user: User | None
+    limits: Limits
 
 
 def prepare(pipeline: Pipeline, host: JobHost) -> Ready:
     """Settle what *pipeline* needs of *host*; nothing is made.
 
     Raises:
-        NoCommand, InputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace: (Invalid) the spec cannot be run
-            here.
+        NoCommand, InputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace, NotAQuantity: (Invalid) the spec
+            cannot be run here.
     """
     if not pipeline.transform.cmd:
         raise NoCommand(f"pipeline {pipeline.name!r} has nothing to run", hint="give it a transform.cmd")
@@ -85,7 +92,8 @@ def prepare(pipeline: Pipeline, host: JobHost) -> Ready:
         given=host.given_secrets,
         can_mount=host.isolation.namespaces,
     )
-    return Ready(pipeline, host, secrets, find_user(pipeline.transform.user))
+    user = find_user(pipeline.transform.user)
+    return Ready(pipeline, host, secrets, user, find_limits(pipeline, host.settings, host.cgroups))
 
 
 def find_user(text: str) -> User | None:
@@ -111,6 +119,8 @@ def find_user(text: str) -> User | None:
         except KeyError as exc:
             raise NoSuchUser(f"group {group!r} of the spec does not exist here") from exc
         groups = (gid,)
+    if max(uid, gid) > _LARGEST_ID:
+        raise NoSuchUser(f"user {text!r} of the spec is no number that a user can have")
     if uid == os.geteuid() and (not group or gid == os.getegid()):
         return None  # a user alone leaves the group open, also where the password file names one
     if os.geteuid() != 0:

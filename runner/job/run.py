@@ -140,6 +140,8 @@ class _Run:
             await self._journal.say(
                 "tmp.shared", "no mounts are permitted here: only TMPDIR is private", level="warning"
             )
+        if notice := self._ready.limits.notice:
+            await self._journal.say("limits.not_held", notice, level="warning")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_stop)
             if pipeline.job_timeout_seconds is not None:

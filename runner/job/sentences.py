@@ -11,6 +11,7 @@ from runner.model.job import ProcessExit
 _COMMAND_CHARACTERS = 60
 _WORDS_CHARACTERS = 300
 _TRACEBACK = "Traceback (most recent call last):"
+_MEANINGS = {"SIGXFSZ": ": a file became larger than allowed", "SIGXCPU": ": it used more processor time than allowed"}
 
 
 class LastWords:
@@ -47,14 +48,27 @@ def command_name(argv: Sequence[str]) -> str:
     return _shortened(shlex.join(argv), _COMMAND_CHARACTERS)
 
 
-def how_it_ended(exit_: ProcessExit) -> str:
-    """Say how a process ended, as the end of a sentence."""
+def how_it_ended(exit_: ProcessExit, shortage: str = "") -> str:
+    """Say how a process ended, as the end of a sentence.
+
+    Args:
+        exit_: Of the command itself.
+        shortage: What the machine ran out of so that something of the command was killed; else empty.
+    """
     if exit_.signal is None:
-        return str(exit_)
+        return f"{exit_}, after a process of it was killed: {shortage}" if shortage else str(exit_)
+    if exit_.signal == signal.SIGKILL:
+        return f"was killed: {shortage}" if shortage else "was killed by SIGKILL"
     try:
-        return f"{exit_} ({signal.Signals(exit_.signal).name})"
+        name = signal.Signals(exit_.signal).name
     except ValueError:  # a real-time signal has no name
-        return str(exit_)
+        name = f"signal {exit_.signal}"
+    return f"died of {name}{_MEANINGS.get(name, '')}"
+
+
+def out_of_memory(limit: str) -> str:
+    """Say that there was no memory left: of *limit*, as the spec writes it, or of the machine."""
+    return f"out of memory, its limit is {limit}" if limit else "out of memory"
 
 
 def failure(argv: Sequence[str], end: str, *, number: int, tries: int, words: str) -> str:

@@ -198,6 +198,15 @@ class Resources(Message):
     gpu: Gpu | None = kubernetes("Accelerators")
 
 
+class Limits(Message):
+    """What the code may use."""
+
+    cpu: Number | None = done("Processors, parts allowed; held where a control group can be made")
+    memory: Text | None = done("Memory: 512Mi, 2G; held for all processes together where a control group can be made")
+    disk: Text | None = done("Ephemeral storage: 10Gi; outside of Kubernetes held for each file")
+    gpu: Gpu | None = kubernetes("Accelerators")
+
+
 class Scheduling(Message):
     """Where pods may run."""
 
@@ -281,7 +290,7 @@ class PipelineSpec(Message):
     output_branch: Text | None = done("Branch that gets the output; default: master")
     s3_out: bool | None = done('The output is the bucket "out", not the folder /pfs/out')
     resource_requests: Resources | None = kubernetes("What a worker needs")
-    resource_limits: Resources | None = kubernetes("What a worker may use")
+    resource_limits: Limits | None = done("What the code may use")
     sidecar_resource_limits: Resources | None = kubernetes("What the sidecar may use")
     sidecar_resource_requests: Resources | None = kubernetes("What the sidecar needs")
     input: InputSpec | None = done("The data it works on")

@@ -2,8 +2,9 @@ from decimal import Decimal
 
 import pytest
 
-from runner.cluster.quantities import NotAQuantity, ResourcesConflict, parse_quantity
+from runner.cluster.quantities import ResourcesConflict
 from runner.cluster.request import Topology
+from runner.spec.quantities import NotAQuantity, parse_quantity
 from tests.cluster.pipelines import REQUESTS, container, pod_of, rendered
 
 

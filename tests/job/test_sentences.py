@@ -40,7 +40,9 @@ def test_one_sentence_says_it_all():
     assert sentence == "python3 app.py exited 1 on try 3 of 3: KeyError: 'ward_code'"
 
 
-@pytest.mark.parametrize(("number", "text"), [(9, "was killed by signal 9 (SIGKILL)"), (50, "was killed by signal 50")])
+@pytest.mark.parametrize(
+    ("number", "text"), [(9, "was killed by SIGKILL"), (11, "died of SIGSEGV"), (50, "died of signal 50")]
+)
 def test_signals_have_their_names(number, text):
     assert how_it_ended(ProcessExit(None, number)) == text
 
