@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import trio
 
 from runner.gateway.options import Access
 from runner.host.beside import beside
+from runner.host.environment import inherited_environment
 from runner.host.log import Log, Record
 from runner.host.process import NO_ISOLATION, find_isolation
 from runner.host.redact import Redactor
@@ -180,7 +180,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
 async def host_of(settings: Settings, scratch: Path, secrets: Mapping[tuple[str, str], Path], spans: Spans) -> JobHost:
     """Return what this machine and its settings give to jobs; *secrets* are files by name and key."""
     return JobHost(
-        inherited=os.environ,
+        inherited=inherited_environment(),
         scratch=scratch,
         isolation=NO_ISOLATION if settings.job.namespaces == "off" else await find_isolation(),
         machine=this_machine(),
