@@ -14,15 +14,12 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 python3-venv \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
-COPY conf conf
-COPY scripts/install scripts/runtime scripts/
-COPY runner runner
+COPY . .
 # Both secrets are optional, for builds behind a mirror or a proxy: a pip.conf, and the certificates that it may name.
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates,target=/run/secrets/certificates.pem \
-    VENV=/venv PYTHON=/usr/bin/python3 scripts/install product \
+    PIP_NO_COMPILE=1 VENV=/venv PYTHON=/usr/bin/python3 scripts/install product \
  && /venv/bin/python scripts/runtime /opt/runner
 # Any user may be told to work here: what must be writable is for everybody.
 RUN mkdir -p /image/etc/runner /image/var/lib/runner /image/pfs \
