@@ -35,7 +35,7 @@ async def list_(options: Options, name: str) -> None:
         job = await one_job(world.store, world.project, name)
         found = await datums_of(world.store, job)
         world.tell(
-            [documents.datum_info(job.key, id_, tries) for id_, tries in found.items()],
+            [documents.datum_info(job, datum, tries) for datum, tries in found],
             tables.datums_table(found, world.now, world.look),
             nothing=f"{job.key} has no datums",
         )
@@ -47,26 +47,30 @@ async def list_(options: Options, name: str) -> None:
 @click.pass_obj
 @in_trio
 async def inspect(options: Options, name: str, datum_id: str) -> None:
-    """Show the tries of one datum; DATUM is its id or the first digits of it."""
+    """Show the files and the tries of one datum; DATUM is its id or the first digits of it."""
     from rich.text import Text
 
     from runner.cli import documents, tables
     from runner.cli.inquiry import datums_of, one_job
     from runner.cli.looks import DATUM_SIGNS
-    from runner.cli.stories import datum_state
     from runner.cli.world import opened
 
     async with opened(options) as world:
         job = await one_job(world.store, world.project, name)
-        found = {id_: tries for id_, tries in (await datums_of(world.store, job)).items() if id_.startswith(datum_id)}
+        found = await datums_of(world.store, job, datum_id, limit=2)
         if not found:
             raise NoSuchDatum(f"{job.key} has no datum {datum_id}", hint=f"runner datum list {job.key}")
         if len(found) > 1:
-            raise SeveralDatums(f"{len(found)} datums begin with {datum_id}", hint="give more digits")
-        ((id_, tries),) = found.items()
-        state = DATUM_SIGNS[datum_state(tries[-1])].text(world.look)
-        facts = tables.pairs([("datum", id_), ("job", str(job.key)), ("state", state)])
+            raise SeveralDatums(f"several datums begin with {datum_id}", hint="give more digits")
+        ((datum, tries),) = found
+        state = DATUM_SIGNS[datum.state].text(world.look)
+        facts = tables.pairs([("datum", datum.id), ("job", str(job.key)), ("state", state)])
         world.tell(
-            documents.datum_info(job.key, id_, tries),
-            [*facts, Text(), *tables.attempts_table(tries, world.now, world.look)],
+            documents.datum_info(job, datum, tries),
+            [
+                *facts,
+                Text(),
+                *tables.datum_files_table(datum, world.look),
+                *([Text(), *tables.attempts_table(tries, world.now, world.look)] if tries else []),
+            ],
         )

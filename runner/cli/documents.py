@@ -17,6 +17,7 @@ from runner.cli.shapes import (
     CollectInfo,
     CommitInfo,
     CommitRef,
+    DatumFileInfo,
     DatumInfo,
     FileInfo,
     FileRef,
@@ -29,13 +30,12 @@ from runner.cli.shapes import (
     RepoRef,
     StatsInfo,
 )
-from runner.cli.stories import datum_state
 from runner.cli.words import rfc3339
 from runner.model.account import EVERY_REPO, Access, Account
 from runner.model.commit import Branch, Commit, Repo
 from runner.model.entry import Entry
 from runner.model.ids import CommitId
-from runner.model.job import Attempt, Job, JobInput, JobKey
+from runner.model.job import Attempt, DatumFile, Job, JobDatum, JobInput, JobKey
 from runner.model.pipeline import PipelineState
 
 if TYPE_CHECKING:
@@ -191,12 +191,26 @@ def attempt_info(attempt: Attempt) -> AttemptInfo:
     return document
 
 
-def datum_info(job: JobKey, id_: str, tries: Sequence[Attempt]) -> DatumInfo:
-    """Describe a datum with its tries, of which there is at least one."""
+def datum_info(job: Job, datum: JobDatum, tries: Sequence[Attempt]) -> DatumInfo:
+    """Describe a datum of a job, with its files and tries."""
     return {
-        "datum": {"job": job_ref(job), "id": id_},
-        "state": datum_state(tries[-1]).value,
+        "datum": {"job": job_ref(job.key), "id": datum.id},
+        "state": datum.state.value,
+        "data": [_datum_file(job, file) for file in datum.files],
+        "objects": datum.objects,
+        "sizeBytes": datum.size_bytes,
         "attempts": [attempt_info(attempt) for attempt in tries],
+    }
+
+
+def _datum_file(job: Job, file: DatumFile) -> DatumFileInfo:
+    given = next(each for each in job.inputs if each.name == file.input)
+    return {
+        "input": file.input,
+        "file": {"commit": commit_ref(given.project, given.repo, given.commit, given.branch), "path": file.path},
+        "fileType": "DIR" if file.path.endswith("/") else "FILE",
+        "objects": file.objects,
+        "sizeBytes": file.size_bytes,
     }
 
 

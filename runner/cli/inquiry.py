@@ -14,7 +14,7 @@ from runner.model.address import Address
 from runner.model.commit import Commit
 from runner.model.errors import Invalid, NotFound
 from runner.model.ids import CommitId
-from runner.model.job import Attempt, Job, JobInput, JobState
+from runner.model.job import Attempt, Job, JobDatum, JobInput, JobState
 from runner.model.provenance import Observed, ReadKind
 from runner.store import Store, branches, commits, files, jobs, pipelines
 from runner.store.refusals import NoSuchKey
@@ -61,12 +61,16 @@ async def reads_of(store: Store, job: Job) -> AsyncIterator[Observed]:
         last = page[-1]
 
 
-async def datums_of(store: Store, job: Job) -> Mapping[str, Sequence[Attempt]]:
-    """Return the tries of a job by datum, in the order in which they began."""
-    tries: dict[str, list[Attempt]] = {}
+async def datums_of(
+    store: Store, job: Job, prefix: str = "", *, limit: int | None = None
+) -> Sequence[tuple[JobDatum, Sequence[Attempt]]]:
+    """Return at most so many datums of a job whose id begins with *prefix*, in their order, each with its tries."""
+    found = await jobs.datums(store, job.key, prefix=prefix, limit=limit)
+    tries: dict[str, list[Attempt]] = {datum.id: [] for datum in found}
     for attempt in await jobs.attempts(store, job.key):
-        tries.setdefault(attempt.datum, []).append(attempt)
-    return tries
+        if attempt.datum in tries:
+            tries[attempt.datum].append(attempt)
+    return [(datum, tries[datum.id]) for datum in found]
 
 
 async def usual_seconds(store: Store, project: str, pipeline: str) -> float | None:

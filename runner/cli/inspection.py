@@ -10,7 +10,7 @@ from rich.text import Text
 from runner.cli import documents, shapes, tables, words
 from runner.cli.looks import Look
 from runner.cli.stories import Story
-from runner.cli.summary import changes_of, sign_of
+from runner.cli.summary import changes_of, sign_of, why_skipped
 from runner.model.job import JobState
 
 
@@ -60,8 +60,8 @@ def job_lines(story: Story, now: datetime, look: Look) -> Iterator[Text]:
 
 def _datums(story: Story) -> str:
     job = story.job
-    if story.is_skipped:
-        return "none: an input is empty, so the command was not run"
+    if story.is_skipped and not job.data_total:
+        return f"none: {why_skipped(story)}, so the command was not run"
     parts = (
         (job.data_processed, "processed"),
         (job.data_skipped, "skipped"),

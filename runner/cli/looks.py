@@ -114,6 +114,7 @@ DATUM_SIGNS: Mapping[DatumState, Sign] = {
     DatumState.FAILED: FAILED,
     DatumState.SKIPPED: SKIPPED,
     DatumState.RECOVERED: RECOVERED,
+    DatumState.UNKNOWN: QUEUED._replace(word="not run"),
 }
 
 

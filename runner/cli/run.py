@@ -44,6 +44,7 @@ class SeveralPipelines(Invalid):
 @click.option("--inject", type=click.Choice(("all", "s3-only", "compat")), help="Which variables the command gets.")
 @click.option("--listen", metavar="HOST:PORT", help="Where the gateway listens.")
 @click.option("--advertise", metavar="URL", help="What the command is told instead of that address.")
+@click.option("--reprocess", is_flag=True, help="Also run the datums that are as they were in the last job.")
 @click.option("--auth", is_flag=True, default=None, help="Ask the command for its token on every request.")
 @click.pass_obj
 def run(options: Options, /, spec: Path, **said: Any) -> int:
@@ -87,6 +88,7 @@ def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest
         secrets=secrets,
         output=output,
         propagates=not said["no_trigger"],
+        skip=not said["reprocess"],
     )
 
 

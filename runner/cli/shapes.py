@@ -225,11 +225,24 @@ class DatumRef(TypedDict):
     id: str
 
 
+class DatumFileInfo(TypedDict):
+    """What one input gave to a datum: a file, a folder (``DIR``) or a bucket, whose path is ``/``."""
+
+    input: str
+    file: FileRef
+    fileType: Literal["FILE", "DIR"]
+    objects: int
+    sizeBytes: int
+
+
 class DatumInfo(TypedDict):
-    """A datum with its tries."""
+    """A datum with its files and tries; ``objects`` and ``sizeBytes`` are what it wrote, or what was carried over."""
 
     datum: DatumRef
     state: str
+    data: list[DatumFileInfo]
+    objects: int
+    sizeBytes: int
     attempts: list[AttemptInfo]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner.model.commit import Commit
 from runner.model.ids import CommitId
-from runner.model.job import Attempt, DatumState, Job, JobState
+from runner.model.job import Attempt, Job, JobState
 
 LOST_RACE = 3
 STORE_OUT_OF_REACH = 75
@@ -82,8 +82,8 @@ class Story:
 
     @property
     def is_skipped(self) -> bool:
-        """Whether it succeeded without a datum, so that no command was run."""
-        return self.job.state is JobState.SUCCESS and self.job.data_total == 0 and not self.attempts
+        """Whether it succeeded without running a command: it had no datum, or all were as before."""
+        return self.job.state is JobState.SUCCESS and not self.attempts
 
     @property
     def seconds(self) -> float:
@@ -91,10 +91,3 @@ class Story:
         if self.job.started is None or self.job.finished is None:
             return 0.0
         return (self.job.finished - self.job.started).total_seconds()
-
-
-def datum_state(last: Attempt) -> DatumState:
-    """Tell a datum's state from its last try."""
-    if last.finished is None:
-        return DatumState.STARTING
-    return DatumState.FAILED if last.reason else DatumState.SUCCESS

@@ -49,8 +49,7 @@ def _good(story: Story, look: Look) -> Iterator[Text]:
     yield _head(sign, job.key.pipeline, job.key.id, f"in {words.duration(story.seconds)}", look)
     yield _out(story, look)
     if story.is_skipped:
-        empty = ", ".join(read.name for read in story.reads if read.objects == 0) or "the input"
-        yield _row("read", Text(f"nothing: {empty} is empty, so the command was not run"), Text(), look)
+        yield _row("read", Text(f"nothing: {why_skipped(story)}, so the command was not run"), Text(), look)
     else:
         yield _row("read", Text(_reads(story)), Text(_requests(story), style="dim"), look)
     yield _unread(story, look)
@@ -85,6 +84,8 @@ def next_command(story: Story) -> str:
     """Choose the one command that helps most now."""
     job = story.job
     here = f"{job.output_repo}@{job.output_branch}"
+    if story.is_skipped and job.data_total:
+        return f"runner datum list {job.key.pipeline}@{words.short(job.key.id)}"
     if story.is_skipped:
         given = job.inputs[0] if job.inputs else None
         return f"runner file put -r DIR {given.repo}@{given.branch}" if given else f"runner job inspect {job.key}"
@@ -135,6 +136,8 @@ def _out(story: Story, look: Look) -> Text:
     main = Text(f"{words.count(objects, 'object')}, {words.size(size_bytes)}  {look.pick('→', '->')}  ")
     main.append(f"{job.output_repo}@{job.output_branch}", style="bold")
     asides = [changes_of(story.change)] if story.change is not None else []
+    if job.data_skipped and not story.is_skipped:
+        asides.append(f"{words.count(job.data_skipped, 'datum')} as before")
     if story.copied_to:
         asides.append(f"copied to {story.copied_to}")
     return _row("out", main, Text(", ".join(asides), style="dim"), look)
@@ -172,9 +175,20 @@ def _requests(story: Story) -> str:
     return f"{words.count(story.requests, 'request')}, {failed} failed"
 
 
+def why_skipped(story: Story) -> str:
+    """Say why no command was run."""
+    if story.job.data_total == 1:
+        return "the datum is as it was"
+    if story.job.data_total:
+        return f"all {words.count(story.job.data_total, 'datum')} are as they were"
+    empty = [read.name for read in story.reads if read.objects == 0]
+    return f"{', '.join(empty)} is empty" if empty else "no file is what the inputs ask for"
+
+
 def _unread(story: Story, look: Look) -> Text:
     """Name what was declared and not read, and what was asked for and is not there."""
-    unread = [read for read in story.reads if not read.objects_read and read.objects]
+    # Of datums that were not run the inputs were read by an earlier job.
+    unread = [read for read in story.reads if not read.objects_read and read.objects and not story.job.data_skipped]
     absent = [(read.name, key) for read in story.reads for key in read.absent]
     main, aside = Text(), Text(style="dim")
     for at, read in enumerate(unread):

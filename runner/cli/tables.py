@@ -5,7 +5,7 @@ On a terminal ids and times are short and long text gives way; in a pipe everyth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,12 +13,11 @@ from rich.text import Text
 
 from runner.cli import words
 from runner.cli.looks import DATUM_SIGNS, JOB_SIGNS, Look
-from runner.cli.stories import datum_state
 from runner.model.account import Account
 from runner.model.commit import Branch, Commit, CommitState, Repo
 from runner.model.entry import Entry
 from runner.model.ids import CommitId
-from runner.model.job import Attempt, Job
+from runner.model.job import Attempt, Job, JobDatum
 
 _GAP = 2
 _LEAST = 8
@@ -266,27 +265,39 @@ def end_of(attempt: Attempt) -> str:
     return attempt.reason or exited or "running"
 
 
-def datums_table(datums: Mapping[str, Sequence[Attempt]], now: datetime, look: Look) -> list[Text]:
-    """List datums by id, each with its tries."""
+def datums_table(found: Sequence[tuple[JobDatum, Sequence[Attempt]]], now: datetime, look: Look) -> list[Text]:
+    """List datums, each with its files and tries."""
     columns = (
         Column("STATE"),
         Column("DATUM"),
+        Column("FILES", gives=True),
         Column("TRIES", right=True),
         Column("TOOK", right=True),
         Column("WRITTEN", right=True),
         Column("END", gives=True),
     )
     rows = []
-    for id_, tries in datums.items():
-        last = tries[-1]
+    for datum, tries in found:
+        time = ((tries[-1].finished or now) - tries[0].started).total_seconds() if tries else None
         rows.append(
             (
-                DATUM_SIGNS[datum_state(last)].text(look),
-                words.short(id_) if look.is_terminal else id_,
+                DATUM_SIGNS[datum.state].text(look),
+                words.short(datum.id) if look.is_terminal else datum.id,
+                words.visible(", ".join(f"{file.input}:{file.path}" for file in datum.files)),
                 str(len(tries)),
-                words.duration(((last.finished or now) - tries[0].started).total_seconds()),
-                words.size(last.size_bytes),
-                words.visible(end_of(last)),
+                _NONE if time is None else words.duration(time),
+                words.size(datum.size_bytes),
+                words.visible(end_of(tries[-1])) if tries else _NONE,
             )
         )
+    return table(columns, rows, look)
+
+
+def datum_files_table(datum: JobDatum, look: Look) -> list[Text]:
+    """List what a datum was given."""
+    columns = (Column("INPUT"), Column("PATH", gives=True), Column("OBJECTS", right=True), Column("SIZE", right=True))
+    rows = [
+        (file.input, words.visible(file.path), words.count(file.objects), words.size(file.size_bytes))
+        for file in datum.files
+    ]
     return table(columns, rows, look)

@@ -20,8 +20,6 @@ from runner.model.pipeline import CompositeInput, CompositeKind, CronInput, Inpu
 from runner.spec.globs import Glob, compile_glob
 from runner.store.paths import Match
 
-CRON_GLOB = "/*"
-
 
 class InputNotSupported(Invalid):
     """The spec has an input that jobs cannot be run for."""
@@ -144,7 +142,7 @@ async def _members(leaf: PfsInput | CronInput, given: JobInput, find: Find, weig
     if isinstance(leaf, PfsInput) and leaf.s3:
         found = weigh(given)
         return [_member(leaf, given, found)] if found.objects else []
-    glob = compile_glob(leaf.glob if isinstance(leaf, PfsInput) else CRON_GLOB)
+    glob = compile_glob(leaf.glob)
     matches = await find(given, glob)
     if isinstance(leaf, CronInput):
         return [_member(leaf, given, match) for match in matches]

@@ -39,6 +39,7 @@ class DatumState(StrEnum):
     FAILED = "FAILED"
     SKIPPED = "SKIPPED"
     RECOVERED = "RECOVERED"
+    UNKNOWN = "UNKNOWN"  # its job ended before it was tried
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,14 @@ def end(tx: Transaction, job: int, datum: str, state: DatumState, *, objects: in
         tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values({counter: counter + 1}))
 
 
+def close(tx: Transaction, job: int) -> None:
+    """Let the datums that have not ended end with their job: one under way failed, the others were never tried."""
+    open_ = (t.datum.c.job == job, t.datum.c.state == DATUM_STATE.code(DatumState.STARTING))
+    tried = sa.select(t.attempt.c.datum).where(t.attempt.c.job == job)
+    for state, same in ((DatumState.FAILED, t.datum.c.datum.in_(tried)), (DatumState.UNKNOWN, sa.true())):
+        tx.sql.execute(sa.update(t.datum).where(*open_, same).values(state=DATUM_STATE.code(state)))
+
+
 def note_output(tx: Transaction, job: int, datum: str, layer: int) -> None:
     """Note which keys a datum wrote into its layer."""
     tx.db.execute(_NOTE, (layer, job, datum))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from runner.model.job import JobState
+from runner.store import datums
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction
@@ -40,6 +41,7 @@ def end(tx: Transaction, job: int, how: End, commit: int | None = None) -> None:
         "draft": None,
     }
     tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
+    datums.close(tx, job)
     for table in (t.stack, t.queue, t.stop):
         tx.sql.execute(sa.delete(table).where(table.c.job == job))
     tx.sql.execute(

@@ -10,7 +10,18 @@ from runner.model.account import Access, AccessLevel, Account
 from runner.model.commit import Branch, Commit, CommitOrigin, CommitState, Repo
 from runner.model.entry import Attributes, Entry
 from runner.model.ids import CommitId
-from runner.model.job import Attempt, Job, JobInput, JobKey, JobState, ProcessExit, ResourceUsage
+from runner.model.job import (
+    Attempt,
+    DatumFile,
+    DatumState,
+    Job,
+    JobDatum,
+    JobInput,
+    JobKey,
+    JobState,
+    ProcessExit,
+    ResourceUsage,
+)
 
 NOW = datetime(2026, 11, 22, 9, 14, 3, 113204, tzinfo=UTC)
 ID = CommitId("7c1e4b0a9d2f4c6e8b3a5f7091d2c3e4")
@@ -105,3 +116,5 @@ ENTRY = Entry(
 ACCOUNT = Account(
     "ada", NOW, 1, (Access("", "*", AccessLevel.READ), Access("default", "labresults", AccessLevel.OWNER))
 )
+
+DATUM = JobDatum("ab" * 32, DatumState.SUCCESS, (DatumFile("wards", "/ward 03/", 3, 310),), 2, 55)

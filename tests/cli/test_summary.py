@@ -58,6 +58,20 @@ def test_an_empty_input_is_skipped_and_says_how_to_fill_it():
 
 
 @pytest.mark.parametrize(
+    ("job", "reads", "why"),
+    [
+        (replace(SKIPPED.job, data_total=20, data_skipped=20), SKIPPED.reads, "all 20 datums are as they were"),
+        (replace(SKIPPED.job, data_total=1, data_skipped=1), SKIPPED.reads, "the datum is as it was"),
+        (SKIPPED.job, [replace(each, objects=3) for each in SKIPPED.reads], "no file is what the inputs ask for"),
+    ],
+)
+def test_a_job_that_ran_nothing_says_why(job, reads, why):
+    text = told(replace(SKIPPED, job=job, reads=reads))
+    assert f"nothing: {why}, so the command was not run" in text
+    assert text.startswith("○ skipped")
+
+
+@pytest.mark.parametrize(
     ("story", "first", "why"),
     [
         (STOPPED, "■ stopped", "the runner got SIGTERM"),

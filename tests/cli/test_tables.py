@@ -2,7 +2,8 @@ from dataclasses import replace
 
 from runner.cli import tables
 from runner.cli.looks import Look, render
-from tests.cli.samples import ATTEMPT, BRANCH, COMMIT, ENTRY, FAILED, HEAD, ID, INPUT_ID, JOB, NOW, REPO
+from runner.model.job import DatumState
+from tests.cli.samples import ATTEMPT, BRANCH, COMMIT, DATUM, ENTRY, FAILED, HEAD, ID, INPUT_ID, JOB, NOW, REPO
 
 TERMINAL = Look(is_terminal=True, columns=100)
 PIPE = Look()
@@ -40,7 +41,9 @@ def test_every_listing_names_its_things_whole():
         (tables.commits_table([COMMIT], NOW, PIPE), ID),
         (tables.files_table([ENTRY, b"2026/"], NOW, PIPE), r"2026/11/ward 03/hämo\tglobin.csv"),
         (tables.attempts_table([ATTEMPT], NOW, PIPE), "ab" * 32),
-        (tables.datums_table({"ab" * 32: [ATTEMPT]}, NOW, PIPE), "ab" * 32),
+        (tables.datums_table([(DATUM, [ATTEMPT])], NOW, PIPE), "ab" * 32),
+        (tables.datums_table([(replace(DATUM, state=DatumState.SKIPPED), [])], NOW, PIPE), "wards:/ward 03/"),
+        (tables.datum_files_table(DATUM, PIPE), "/ward 03/"),
     ]
     for lines, whole in pipe:
         assert whole in render(lines, PIPE)

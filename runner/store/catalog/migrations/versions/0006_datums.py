@@ -26,10 +26,15 @@ _STATEMENTS = (
 )
  WITHOUT ROWID,
  STRICT""",
+    """INSERT INTO datum (job, datum, hash, state, source, files, objects, bytes)
+SELECT a.job, a.datum, NULL, CASE WHEN a.reason = '' THEN 1 ELSE 2 END, NULL, '[]', a.objects, a.bytes
+FROM attempt a JOIN job j ON j.id = a.job AND j.finished_us IS NOT NULL
+WHERE a.number = (SELECT max(number) FROM attempt b WHERE b.job = a.job AND b.datum = a.datum)
+ORDER BY a.job, a.n""",
 )
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add the tables, with the datums of jobs that are over as far as their tries tell of them."""
     for statement in _STATEMENTS:
         op.execute(statement)
