@@ -368,6 +368,7 @@ job = Table(
     **_NUMBERED,
 )
 Index("job_uuid", job.c.uuid)
+Index("job_state", job.c.pipeline, job.c.state)  # counts jobs without looking at each
 _unfinished = job.c.state < JOB_TERMINAL_FROM
 Index("job_unfinished", job.c.state, sqlite_where=_unfinished)
 
