@@ -134,6 +134,8 @@ async def require(store: Store, project: str, name: str) -> None:
 
 def clocks_of(store: Store, numbers: Sequence[int]) -> list[CronInput]:
     """Return the clocks of registered pipelines, by their numbers, that are not stopped."""
+    if store.catalog.row(sa.select(t.clock.c.ticked_us).limit(1)) is None:
+        return []  # as most of the time, and this is asked often
     columns = t.registration.c
     rows = store.catalog.rows(
         sa.select(columns.pipeline, columns.version).where(columns.pipeline.in_(numbers), columns.is_stopped == 0)

@@ -78,7 +78,7 @@ class Worker:
 
     def wait(self) -> int:
         with self.process:
-            return self.process.wait(30)
+            return self.process.wait(60)
 
     async def says(self, event: str, seconds: float = 30) -> None:
         """Return once the log has an event."""
