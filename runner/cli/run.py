@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.options import Command, Options, in_trio
+from runner.host.home import expand_home
 from runner.model.errors import Invalid
 
 if TYPE_CHECKING:
@@ -109,10 +110,10 @@ def _output(store: Path, text: str, sources: Mapping[str, str]) -> Path:
 
     if not text:
         raise MalformedOption("--output has no value", hint="write --output DIR")
-    output = Path(text).expanduser()
+    output = expand_home(text)
     check_destination(store, output)
     for source in sources.values():
-        folder = Path(source).expanduser()
+        folder = expand_home(source)
         if folder.is_dir() and output.resolve().is_relative_to(folder.resolve()):
             raise OutputInInput(
                 f"{text} lies in {source}, so the next run would import what this one wrote",

@@ -6,6 +6,7 @@ reads the ``RUNNER_*`` variables.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import tomllib
@@ -14,6 +15,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from runner.host.home import NoHome, expand_home
 from runner.model.errors import Invalid
 
 PREFIX = "RUNNER_"
@@ -199,11 +201,17 @@ def resolve(
         said[name] = Value(name, _convert(value, types[name]), value.origin)
     store = said["store"]
     if not store.value:
-        home = environ.get("XDG_DATA_HOME") or "~/.local/share"
-        said["store"] = Value("store", str(Path(home).expanduser() / "runner"), store.origin)
+        said["store"] = Value("store", str(_default_store(environ)), store.origin)
     values = {name: value.value for name, value in said.items()}
     ignored = [name for name in environ if name.startswith(PREFIX) and name not in {*variables, _FILE_VARIABLE}]
     return Resolved(_fill(Settings, values, ""), [said[name] for name in types], sorted(ignored))
+
+
+def _default_store(environ: Mapping[str, str]) -> Path:
+    try:
+        return expand_home(environ.get("XDG_DATA_HOME") or "~/.local/share") / "runner"
+    except NoHome as exc:
+        raise SettingInvalid("no home folder is there to keep the store in", hint="say where: --store FOLDER") from exc
 
 
 def default_of(name: str) -> object:
@@ -227,12 +235,14 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
     """Return the settings file; one that was named must be there."""
     named = config or environ.get(_FILE_VARIABLE)
     if named:
-        file = Path(named).expanduser()
+        file = expand_home(named)
         if not file.is_file():
             raise SettingInvalid(f"the settings file {file} is not there")
         return file
-    home = Path(environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
-    return next((file for file in (folder / _FILE_NAME, home / "runner" / _FILE_NAME) if file.is_file()), None)
+    places = [folder]
+    with contextlib.suppress(NoHome):
+        places.append(expand_home(environ.get("XDG_CONFIG_HOME") or "~/.config") / "runner")
+    return next((file for place in places if (file := place / _FILE_NAME).is_file()), None)
 
 
 def _read(file: Path) -> dict[str, object]:
@@ -276,7 +286,7 @@ def _fill(settings: type, values: Mapping[str, object], prefix: str) -> Any:
 def _as_path(value: object, wanted: Any) -> object:
     """Turn text into a path where one is wanted; empty text into None where that is allowed."""
     if wanted is Path or Path in get_args(wanted):
-        return Path(str(value)).expanduser() if value else None
+        return expand_home(str(value)) if value else None
     return value
 
 

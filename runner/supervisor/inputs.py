@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from runner.host.home import expand_home
 from runner.model import address
 from runner.model.commit import Commit, CommitState
 from runner.model.errors import Invalid, NotFound
@@ -87,7 +88,7 @@ def _check_names(pipeline: Pipeline, declared: Sequence[PfsInput | CronInput], s
 
 def _folder(name: str, source: str) -> Path | None:
     """Return *source* as a place on this machine, or None when it is an address in the store."""
-    path = Path(source).expanduser()
+    path = expand_home(source)
     if path.exists():
         return path
     if "/" in source or "@" not in source:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.host import settings
+from runner.host.home import NoHome
 from runner.host.settings import SettingInvalid, resolve, variable_of
 
 
@@ -119,3 +120,17 @@ async def test_settings_are_read_without_heavy_imports():
     program = "import sys, runner.host.settings; print({'trio', 'pydantic', 'structlog'} & set(sys.modules))"
     done = await trio.run_process([sys.executable, "-c", program], capture_stdout=True)
     assert done.stdout.strip() == b"set()"
+
+
+def test_where_there_is_no_home_folder_the_store_must_be_said(monkeypatch, tmp_path):
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+    assert resolve({"store": "/data"}, None, environ={}, folder=tmp_path).settings.store == Path("/data")
+    with pytest.raises(SettingInvalid, match="no home folder"):
+        resolve({}, None, environ={}, folder=tmp_path)
+    with pytest.raises(NoHome, match="~/data"):
+        resolve({"store": "~/data"}, None, environ={}, folder=tmp_path)
