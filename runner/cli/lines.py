@@ -17,6 +17,8 @@ from runner.cli.words import visible
 
 Record = Mapping[str, Any]
 
+# JSON lets them stand as they are; but they end lines for Unicode, and C1 controls move cursors like escapes do.
+_BREAKS = re.compile("[\x80-\x9f\u2028\u2029]")
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode
 
 _EVENT = 22
@@ -36,8 +38,9 @@ _OTHER = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?
 
 
 def as_json(record: Record) -> str:
-    """Write a record as one JSON line."""
-    return _encode(record)
+    """Write a record as one JSON line, also for readers that know other line ends, and for a terminal."""
+    text = _encode(record)
+    return text if text.isascii() else _BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def as_plain(record: Record) -> str:

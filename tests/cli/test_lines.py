@@ -22,6 +22,14 @@ def test_a_machine_gets_one_json_document_a_line():
     assert "\n" not in as_json(SYSTEM | {"message": "a\nb"})
 
 
+def test_a_json_line_is_one_line_for_every_reader_and_moves_no_cursor():
+    message = "a\x85b\u2028c\u2029d\x9b2J\x1b[2J\r\0"
+    line = as_json(USER | {"message": message})
+    assert json.loads(line)["message"] == message
+    assert line.splitlines() == [line]
+    assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in line)
+
+
 def test_a_plain_line_has_clock_kind_event_and_text(monkeypatch):
     assert as_plain(SYSTEM)[8:] == ".113 info  job.started           lab_summary@7c1e"
     assert as_plain(USER)[8:] == ".955 err   KeyError"

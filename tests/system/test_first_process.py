@@ -19,6 +19,7 @@ from tests.system.processes import MARK, alive, wait_until
 
 ROGUE = Path(__file__).with_name("programs") / "rogue.py"
 GRACE_SECONDS = 2
+SETTINGS = {"RUNNER_JOB_GRACE_SECONDS": str(GRACE_SECONDS), "RUNNER_ADMIN_LISTEN": "127.0.0.1:0"}
 
 
 class Container:
@@ -38,7 +39,7 @@ class Container:
         self.process = subprocess.Popen(
             [*enter, sys.executable, "-m", "runner", *map(str, words)],
             cwd=runner.folder,
-            env={**runner.environment, "RUNNER_JOB_GRACE_SECONDS": str(GRACE_SECONDS), MARK: self.mark, **variables},
+            env={**runner.environment, **SETTINGS, MARK: self.mark, **variables},
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
