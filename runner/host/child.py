@@ -161,7 +161,7 @@ def _explain(step: str, number: int, detail: str) -> CouldNotStart:
         case "interpreter", errno.ENOEXEC:
             message, hint = f"{detail}: not a program of this machine", "a script needs a #! line"
         case "working_dir", _:
-            message = f"working_dir {message}"
+            message, hint = f"working_dir {message}", "it is taken from the root of the file system; make it or drop it"
         case "interpreter", errno.ETXTBSY:
             message, hint = f"{detail}: somebody has it open for writing", "close it, or write a copy and rename that"
         case "limits" | "groups", _:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -10,7 +11,7 @@ import trio
 
 from runner.host.child import CouldNotStart
 from runner.host.lines import CUT
-from runner.host.process import Command, run_process
+from runner.host.process import Command, User, run_process
 from runner.host.redact import Redactor
 from runner.host.signals import Stop
 
@@ -59,6 +60,14 @@ async def test_usage_is_that_of_the_command(run):
     assert ended.exit.usage.user_seconds > 0
 
 
+async def test_usage_covers_the_children_that_it_waited_for(run):
+    burn = f"{sys.executable} -c 'import time\nwhile time.process_time() < 0.3: pass'"
+    grow = f"{sys.executable} -c 'bytearray(64 << 20)'"
+    usage = (await run("sh", "-c", f"{burn}; {grow}; true")).exit.usage
+    assert usage.user_seconds + usage.system_seconds > 0.3
+    assert usage.max_rss_bytes > 64 << 20
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
 async def test_death_of_a_signal_is_told_as_that_signal(run, number):
     ended = await run("sh", "-c", f"ulimit -c 0; kill -{int(number)} $$")
@@ -78,6 +87,26 @@ async def test_a_command_need_not_read_its_stdin(run):
     assert (await run("true", stdin=b"x" * 3_000_000)).exit.status == 0
 
 
+async def test_a_slow_reader_of_much_stdin_deadlocks_nothing(run, heard):
+    """It writes as much as it reads, so that both pipes are full at times."""
+    total = 0
+
+    async def count(stream, lines):
+        nonlocal total
+        total += sum(len(line) + 1 for line in lines)
+
+    with trio.fail_after(60):
+        ended = await run("cat", stdin=b"0123456789abcde\n" * (1 << 21), on_lines=count)
+    assert (ended.exit.status, total) == (0, 32 << 20)
+
+
+@pytest.mark.parametrize("script", ["head -c 5 > /dev/null", "exec <&-; sleep 0.1", "sleep {mark} <&0 & true"])
+async def test_one_that_reads_some_of_it_and_ends_well_has_succeeded(run, mark, script):
+    with trio.fail_after(20):
+        ended = await run("sh", "-c", script.format(mark=mark), stdin=b"x\n" * 2_000_000)
+    assert ended.exit.status == 0
+
+
 async def test_without_stdin_it_is_empty(run, heard):
     await run("sh", "-c", "wc -c; readlink /proc/self/fd/0")
     assert heard.stdout == ["0", "/dev/null"]
@@ -91,6 +120,10 @@ async def test_without_stdin_it_is_empty(run, heard):
         (("/etc/passwd",), "/etc/passwd: not executable"),
         (("{folder}/orphan",), "{folder}/orphan: its interpreter does not exist"),
         (("{folder}/text",), "{folder}/text: not a program of this machine"),
+        (("{folder}/busy",), "{folder}/busy: somebody has it open for writing"),
+        (("{folder}",), "{folder}: not executable"),
+        (("{folder}/text/x",), "{folder}/text/x: Not a directory"),
+        (("true", "x" * 200_000), "Argument list too long"),
         (("true", "a\0b"), "embedded null byte"),
     ],
 )
@@ -98,9 +131,11 @@ async def test_what_cannot_start_says_why(run, tmp_path, argv, sentence):
     for name, content in (("orphan", "#!/no/interpreter\n"), ("text", "just text\n")):
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o755)
-    with pytest.raises(CouldNotStart) as caught:
+    shutil.copy("/bin/sh", tmp_path / "busy")
+    with (tmp_path / "busy").open("ab"), pytest.raises(CouldNotStart) as caught:
         await run(*(part.format(folder=tmp_path) for part in argv))
-    assert caught.value.message == sentence.format(folder=tmp_path)
+    assert caught.value.message.endswith(sentence.format(folder=tmp_path))
+    assert "\n" not in f"{caught.value.message} {caught.value.hint}"
 
 
 async def test_status_127_of_a_shell_is_not_a_failed_start(run):
@@ -110,6 +145,17 @@ async def test_status_127_of_a_shell_is_not_a_failed_start(run):
 async def test_a_missing_working_dir_is_a_failed_start(run):
     with pytest.raises(CouldNotStart, match="working_dir /no/such: No such file"):
         await run("true", working_dir="/no/such")
+
+
+async def test_another_user_has_his_groups_and_no_others(run, heard, isolation):
+    """A number needs no entry in the password file. Who is not root is told."""
+    command = ("sh", "-c", "id -u; id -g; id -G")
+    if os.geteuid() == 0:
+        await run(*command, user=User(54321, 54322, (54322, 54323)))
+        assert heard.stdout == ["54321", "54322", "54322 54323"]
+    else:
+        with pytest.raises(CouldNotStart, match="could not change the user"):
+            await run(*command, user=User(54321, 54322, (54322,)))
 
 
 async def test_path_of_the_command_finds_the_command(run, heard, tmp_path):
@@ -211,6 +257,21 @@ async def test_asked_to_stop_it_gets_sigterm_and_may_finish(run, heard):
     assert heard.stdout == ["ready", "bye"]
 
 
+async def test_a_stopped_one_hears_sigterm(run, heard):
+    stop = Stop()
+
+    async def ask_when_ready(stream, lines):
+        await heard(stream, lines)
+        if lines == ["ready"]:
+            stop.ask("test")
+
+    with trio.fail_after(20):
+        ended = await run(
+            "sh", "-c", "trap 'exit 5' TERM; echo ready; kill -STOP $$; exit 6", stop=stop, on_lines=ask_when_ready
+        )
+    assert ended.exit.status in (5, 6)  # asked before or after it stopped
+
+
 @pytest.mark.parametrize("again", [False, True])
 async def test_one_that_ignores_sigterm_is_killed_after_the_grace_or_when_asked_again(run, mark, again):
     stop = Stop()
@@ -226,6 +287,22 @@ async def test_one_that_ignores_sigterm_is_killed_after_the_grace_or_when_asked_
         ended = await run("sh", "-c", script, stop=stop, on_lines=ask_when_ready, grace_seconds=3600 if again else 0.2)
     assert ended.exit.signal == signal.SIGKILL
     assert alive(f"sleep {mark}") == []
+
+
+async def test_nobody_survives_who_forked_twice_left_the_session_and_is_deaf(run, mark):
+    stop = Stop()
+
+    async def ask_when_ready(stream, lines):
+        if lines == ["ready"]:
+            stop.ask("test")
+
+    deaf = f'trap "" TERM HUP; sleep {mark}; sleep {mark}'
+    script = (
+        f"trap '' TERM; (setsid sh -c '{deaf}' &); (sh -c '{deaf}' &); sh -c '{deaf}' & sleep 0.3; echo ready; wait"
+    )
+    with trio.fail_after(20):
+        await run("sh", "-c", script, stop=stop, on_lines=ask_when_ready, grace_seconds=0.2)
+    assert alive(mark) == []
 
 
 async def test_cancelled_it_is_gone_before_the_cancellation_returns(run, mark):
