@@ -109,6 +109,7 @@ class JobSettings:
     core_bytes: int
     open_files: int
     limits: Literal["auto", "off"]
+    egress_seconds: float
     record_environment: tuple[str, ...]
 
 

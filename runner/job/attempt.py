@@ -113,7 +113,7 @@ async def try_datum(
                         gate=gate,
                         places=scratch.places,
                         inject=ready.host.settings.inject,
-                        hide=ready.host.settings.hide,
+                        hide=(*ready.host.settings.hide, *(ready.egress.hidden if ready.egress else ())),
                         secrets=ready.secrets.environment,
                         traceparent=traceparent,
                     )

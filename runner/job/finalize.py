@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import trio
 
@@ -24,11 +25,12 @@ class StoppedWhileFinishing(Exception):  # no error: the job is sealed, and its 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What all attempts of a job came to; *environment* is the last one's."""
+    """What all attempts of a job came to; *environment* is the last one's, *egress* what was copied, if anything."""
 
     attempts: Sequence[Attempt]
     counts: DatumCounts
     environment: Mapping[str, str]
+    egress: Mapping[str, Any] | None = None
 
 
 async def publish(
@@ -58,6 +60,8 @@ async def publish(
         base=session.datums.base,
         clean=journal.log.redactor.text,
     )
+    if work.egress is not None:
+        draft = {**draft, "egress": work.egress}
     with trio.CancelScope(shield=True) as scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_insisted, stop, scope)

@@ -14,6 +14,7 @@ from runner.host.process import Isolation, User
 from runner.host.settings import JobSettings
 from runner.host.spans import Spans
 from runner.job.datums import InputNotSupported
+from runner.job.egress import Target, target_of
 from runner.job.limits import Limits, find_limits
 from runner.job.provenance import Machine
 from runner.job.secrets import Secrets, find_secrets
@@ -66,21 +67,22 @@ class JobHost:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A pipeline that nothing stands in the way of; *user* None: the runner's own."""
+    """A pipeline that nothing stands in the way of; *user* None: the runner's own; *egress* None: it has none."""
 
     pipeline: Pipeline
     host: JobHost
     secrets: Secrets
     user: User | None
     limits: Limits
+    egress: Target | None = None
 
 
 def prepare(pipeline: Pipeline, host: JobHost) -> Ready:
     """Settle what *pipeline* needs of *host*; nothing is made.
 
     Raises:
-        NoCommand, InputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace, NotAQuantity: (Invalid) the spec
-            cannot be run here.
+        NoCommand, InputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace, NotAQuantity, TargetInvalid,
+            ExtraMissing: (Invalid) the spec cannot be run here.
     """
     if not pipeline.transform.cmd:
         raise NoCommand(f"pipeline {pipeline.name!r} has nothing to run", hint="give it a transform.cmd")
@@ -92,8 +94,8 @@ def prepare(pipeline: Pipeline, host: JobHost) -> Ready:
         given=host.given_secrets,
         can_mount=host.isolation.namespaces,
     )
-    user = find_user(pipeline.transform.user)
-    return Ready(pipeline, host, secrets, user, find_limits(pipeline, host.settings, host.cgroups))
+    user, limits = find_user(pipeline.transform.user), find_limits(pipeline, host.settings, host.cgroups)
+    return Ready(pipeline, host, secrets, user, limits, target_of(pipeline.egress))
 
 
 def find_user(text: str) -> User | None:

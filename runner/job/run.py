@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import structlog
 import trio
@@ -14,6 +16,7 @@ from runner.host.spans import ATTEMPT, FINALIZE, JOB
 from runner.job import finalize, sentences
 from runner.job.attempt import Serve, Tried, try_datum
 from runner.job.datums import Datum, Datums
+from runner.job.egress import egress
 from runner.job.finalize import StoppedWhileFinishing, Work
 from runner.job.journal import Journal
 from runner.job.outcome import (
@@ -123,6 +126,7 @@ class _Run:
         self._tried: Tried | None = None
         self._any_ran = False
         self._counts = DatumCounts()
+        self._egress: Mapping[str, Any] | None = None
         self._is_finishing = False
 
     async def to_end(self) -> JobOutcome:
@@ -153,6 +157,9 @@ class _Run:
             else:
                 self._counts = DatumCounts(data_total=len(datums), data_skipped=self._session.job.data_skipped)
                 failure = await self._run_datums(datums)
+                target = self._ready.egress
+                if failure is None and target is not None and not self._halt.asked.is_set():
+                    self._egress = await egress(session, self._ready, target, self._journal, self._halt)
             nursery.cancel_scope.cancel()
         if self._halt.asked.is_set():
             failure = self._halted()
@@ -256,7 +263,7 @@ class _Run:
 
     async def _publish(self) -> JobOutcome:
         environment = self._tried.environment if self._tried else {}
-        work = Work(self._attempts, self._counts, environment)
+        work = Work(self._attempts, self._counts, environment, self._egress)
         self._is_finishing = True
         try:
             with self.spans.open(FINALIZE):
@@ -270,7 +277,8 @@ class _Run:
                 "commit.finished", f"{commit.repo}@{commit.branch} {commit.id[:8]} {commit.objects} objects"
             )
             await self._journal.say("job.succeeded", nothing or str(self._session.key))
-        return JobOutcome(self._session.job, 0, nothing, commit, summary)
+        job = self._session.job
+        return JobOutcome(job, job.status or 0, job.reason or nothing, commit, summary)
 
     async def _watch_stop(self) -> None:
         """Pass a wish to stop on to the attempt, and say so."""

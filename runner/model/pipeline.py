@@ -125,6 +125,7 @@ class Pipeline:
         datum_tries: Attempts for each datum, at least 1.
         datum_timeout_seconds: For the user code of one attempt; None: no limit.
         job_timeout_seconds: From RUNNING on; None: no limit.
+        egress: URL that the output is copied to; empty: nowhere.
         spec: The effective spec, camelCase, as JSON values.
         digest: BLAKE2b-256 hex of the canonical JSON of *spec*.
     """
@@ -140,6 +141,7 @@ class Pipeline:
     datum_timeout_seconds: float | None = None
     job_timeout_seconds: float | None = None
     reprocess_spec: str = "until_success"
+    egress: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
 

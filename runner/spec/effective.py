@@ -23,7 +23,7 @@ from runner.model.pipeline import (
 from runner.model.provenance import canonical
 from runner.spec.durations import parse_duration
 from runner.spec.globs import clean_glob
-from runner.spec.schema import InputSpec, PipelineSpec, TransformSpec
+from runner.spec.schema import Egress, InputSpec, PipelineSpec, TransformSpec
 
 DEFAULTS: Mapping[str, Any] = {
     "transform": {"image": "ubuntu:20.04"},
@@ -104,9 +104,14 @@ def pipeline_of(document: Mapping[str, Any]) -> Pipeline:
         datum_timeout_seconds=parse_duration(spec.datum_timeout) if spec.datum_timeout else None,
         job_timeout_seconds=parse_duration(spec.job_timeout) if spec.job_timeout else None,
         reprocess_spec=spec.reprocess_spec or DEFAULTS["reprocessSpec"],
+        egress=_egress(spec.egress) if spec.egress else "",
         spec=document,
         digest=hashlib.blake2b(canonical(document), digest_size=32).hexdigest(),
     )
+
+
+def _egress(spec: Egress) -> str:
+    return spec.url or (spec.object_storage.url if spec.object_storage else None) or ""
 
 
 def _transform(spec: TransformSpec) -> Transform:

@@ -16,7 +16,6 @@ TolerationOperator = Annotated[str, OneOf(("EMPTY", "EXISTS", "EQUAL"))]
 TaintEffect = Annotated[str, OneOf(("ALL_EFFECTS", "NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"))]
 FileFormatType = Annotated[str, OneOf(("UNKNOWN", "CSV", "JSON", "PARQUET"))]
 
-_NOT_COPIED = "the output is not copied there; runner file get copies it"
 _OF_THE_REQUEST = "it belongs to a request, not to a spec, and has no effect"
 
 
@@ -141,7 +140,7 @@ class Parallelism(Message):
 class ObjectStorage(Message):
     """An object store as target."""
 
-    url: Text | None = noted("Target", _NOT_COPIED)
+    url: Text | None = done("Target, as URL")
 
 
 class FileFormat(Message):
@@ -169,8 +168,8 @@ class SqlDatabase(Message):
 class Egress(Message):
     """Where the output is copied after the job."""
 
-    url: Text | None = noted("Target", _NOT_COPIED, alias="URL")
-    object_storage: ObjectStorage | None = noted("An object store", _NOT_COPIED)
+    url: Text | None = done("Target: s3://bucket/prefix, gs://bucket/prefix, az://account/container", alias="URL")
+    object_storage: ObjectStorage | None = done("An object store")
     sql_database: SqlDatabase | None = refused("A database", "drop it and load the database in a step after the job")
 
 
@@ -285,7 +284,7 @@ class PipelineSpec(Message):
     tf_job: TfJob | None = refused("A Kubeflow job", "write the program as transform.cmd")
     transform: TransformSpec | None = done("The user's code")
     parallelism_spec: Parallelism | None = kubernetes("How many workers")
-    egress: Egress | None = noted("Where the output is copied after the job", _NOT_COPIED)
+    egress: Egress | None = done("Where the output is copied, before it is committed")
     update: bool | None = noted("Update a pipeline that exists", _OF_THE_REQUEST)
     output_branch: Text | None = done("Branch that gets the output; default: master")
     s3_out: bool | None = done('The output is the bucket "out", not the folder /pfs/out')

@@ -26,6 +26,9 @@ from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
 from runner.store.store import Store
 
+NOT_COPIED_STATUS = 75
+"""Of a job whose commit stands, but whose output could not be copied where its spec wants it."""
+
 
 class JobLost(Conflict):
     """The job was finished, or is owned, by somebody else."""
@@ -63,7 +66,7 @@ def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) 
     Raises:
         JobLost, JobStopped.
     """
-    require_state(tx, job, JobState.STARTING, JobState.RUNNING)
+    require_state(tx, job, JobState.STARTING, JobState.RUNNING, JobState.EGRESSING)
     for layer in stack_of(tx.sql, job):
         staging.set_state(tx, layer, LayerState.SEALED)
         uploads.drop_all(tx, uploads.place_of_layer(layer))
@@ -120,7 +123,8 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> C
     triggers.notice(tx, ref, CommitId(row.uuid))
     text = canonical(dict(record))
     tx.sql.execute(sa.insert(t.provenance).values(commit_id=number, record=text, digest=blake3(text).digest()))
-    ends.end(tx, job, End(JobState.SUCCESS), number)
+    problem = str(record.get("egress", {}).get("problem", ""))
+    ends.end(tx, job, End(JobState.SUCCESS, problem, NOT_COPIED_STATUS if problem else 0), number)
     return commits.inspect_number(tx.sql, number)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Self
 
@@ -33,6 +34,7 @@ from runner.store.output import OutBucket
 from runner.store.reads import ReadLog, Traffic
 from runner.store.stops import Wish
 from runner.store.store import Store
+from runner.store.view import Bucket
 
 CLOSE_SECONDS = 10
 
@@ -166,6 +168,23 @@ class JobSession:
         visible = set(buckets) if self._pipeline.s3_out else set(buckets) - {OUTPUT_BUCKET}
         return AttemptSession(self._store, begun, buckets, visible=visible, gate=gate)
 
+    async def begin_egress(self) -> Bucket:
+        """Go from RUNNING to EGRESSING: no attempt can begin any more. Return the output, to be read.
+
+        Raises:
+            JobLost, JobStopped.
+        """
+
+        def begin(tx: Transaction) -> None:
+            finishing.require_state(tx, self._number, JobState.RUNNING)
+            values = {"state": JOB_STATE.code(JobState.EGRESSING)}
+            tx.sql.execute(sa.update(t.job).where(t.job.c.id == self._number).values(values))
+
+        await self._store.writer.write(begin)
+        layers = finishing.stack_of(self._store.catalog.sql, self._number)
+        created = self.job.created or datetime.now(UTC)
+        return CommitBucket(self._store, OUTPUT_BUCKET, created, layers=layers, door=Door(Gate(), Traffic()))
+
     async def seal(self, draft: Record = _NO_DRAFT, counts: DatumCounts | None = None) -> None:
         """Let nothing more into the output, then digest it. The state is FINISHING from then on.
 
@@ -260,7 +279,7 @@ class JobSession:
         Cancellation: shielded, at most 10 s; then it is settled as if the runner had died.
         """
         with trio.move_on_after(CLOSE_SECONDS, shield=True):
-            if self.job.state not in (JobState.STARTING, JobState.RUNNING):
+            if self.job.state not in (JobState.STARTING, JobState.RUNNING, JobState.EGRESSING):
                 pass
             elif self.is_queued:
                 await self.give_back()

@@ -174,6 +174,8 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         if outcome.commit is not None and request.output is not None:
             await _export(store, outcome.commit, request.output, stop)
             exported = request.output
+        if outcome.commit is not None and outcome.status:
+            raise ExportFailed(outcome.reason, hint=f"it is {outcome.commit.repo}@{outcome.commit.id}")
         yield RunResult(store, outcome, requests, exported)
 
 
