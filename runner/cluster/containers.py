@@ -169,7 +169,8 @@ class Containers:
 
     def _home(self) -> list[dict[str, Any]]:
         """Return a home for a user whom no image knows, in place of ``/``, where nothing can be written."""
-        if self.identity.uid != RUNNER_ID or "HOME" in self._pipeline.transform.env:
+        said = {*self._pipeline.transform.env, *(secret.env_var for secret in self._secrets)}
+        if self.identity.uid != RUNNER_ID or "HOME" in said:
             return []
         return [{"name": "HOME", "value": "/tmp"}]  # noqa: S108  # a pod's own
 

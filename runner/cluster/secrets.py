@@ -66,8 +66,9 @@ def for_command(secrets: Sequence[Secret]) -> list[Place]:
 
 
 def variables(secrets: Sequence[Secret]) -> list[dict[str, Any]]:
-    """Return the variables that the spec wants secrets in."""
-    return [variable(secret.env_var, secret.name, secret.key) for secret in secrets if secret.env_var]
+    """Return the variables that the spec wants secrets in; of two with one name the later, as where the runner does."""
+    last = {secret.env_var: secret for secret in secrets if secret.env_var}
+    return [variable(name, secret.name, secret.key) for name, secret in last.items()]
 
 
 def variable(name: str, secret: str, key: str) -> dict[str, Any]:

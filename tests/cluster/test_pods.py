@@ -204,6 +204,18 @@ def test_a_user_that_is_no_number_is_refused(user):
 def test_the_specs_own_home_wins():
     user = container(pod_of(rendered({"transform": {"env": {"HOME": "/work"}}}, JOB)), "user")
     assert "HOME" not in _variables(user)
+    secret = {"name": "a", "key": "home", "envVar": "HOME"}
+    user = container(pod_of(rendered({"transform": {"secrets": [secret]}}, SIDECAR)), "user")
+    assert [each["name"] for each in user["env"]] == ["HOME"]
+    assert "valueFrom" in user["env"][0]
+
+
+def test_of_two_secrets_in_one_variable_the_later_is_there():
+    both = [{"name": name, "key": "k", "envVar": "K"} for name in ("a", "b")]
+    user = container(pod_of(rendered({"transform": {"secrets": both}}, SIDECAR)), "user")
+    assert [each for each in user["env"] if each["name"] == "K"] == [
+        {"name": "K", "valueFrom": {"secretKeyRef": {"name": "b", "key": "k"}}}
+    ]
 
 
 def test_the_embedded_store_is_a_claim_whose_pods_share_a_node():
