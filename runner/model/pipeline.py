@@ -66,11 +66,33 @@ class PipelineState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """When the branch of an input goes after another branch of its repo.
+
+    Attributes:
+        branch: That other one.
+        all: Every condition must hold; else one is enough.
+        rate_limit_spec: A cron expression of which a tick came since the last time; empty: no condition.
+        size_bytes: So much more data; 0: no condition.
+        commits: So many commits; 0: no condition.
+        cron_spec: At the ticks of a cron expression; empty: no condition.
+    """
+
+    branch: str
+    all: bool = False
+    rate_limit_spec: str = ""
+    size_bytes: int = 0
+    commits: int = 0
+    cron_spec: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PfsInput:
     """A branch of a repo as input; with *s3* it is the bucket *name*.
 
     Attributes:
         propagates: A commit on the branch makes a job.
+        trigger: When the branch moves; None: when somebody commits to it.
     """
 
     name: str
@@ -86,6 +108,7 @@ class PfsInput:
     group_by: str = ""
     reference: bool = False
     propagates: bool = True
+    trigger: Trigger | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,14 @@ from runner.model.pipeline import (
     Pipeline,
     Secret,
     Transform,
+    Trigger,
 )
 from runner.model.provenance import canonical
 from runner.spec.durations import parse_duration
 from runner.spec.globs import clean_glob
 from runner.spec.schema import Egress, InputSpec, PipelineSpec, TransformSpec
+from runner.spec.schema import Trigger as TriggerSpec
+from runner.spec.sizes import parse_size
 
 DEFAULTS: Mapping[str, Any] = {
     "transform": {"image": "ubuntu:20.04"},
@@ -147,6 +150,7 @@ def _input(spec: InputSpec) -> Input:
             outer_join=bool(pfs.outer_join),
             group_by=pfs.group_by or "",
             reference=bool(pfs.reference),
+            trigger=_trigger(pfs.trigger) if pfs.trigger else None,
             propagates=not (pfs.propagation_spec and pfs.propagation_spec.never),
         )
     if cron := spec.cron:
@@ -161,6 +165,17 @@ def _input(spec: InputSpec) -> Input:
     kind = next(kind for kind in CompositeKind if getattr(spec, kind.value))
     children = [_input(child) for child in getattr(spec, kind.value)]
     return CompositeInput(kind, tuple(sorted(children, key=first_name)))
+
+
+def _trigger(spec: TriggerSpec) -> Trigger:
+    return Trigger(
+        branch=spec.branch or DEFAULT_BRANCH,
+        all=bool(spec.all),
+        rate_limit_spec=spec.rate_limit_spec or "",
+        size_bytes=parse_size(spec.size) if spec.size else 0,
+        commits=spec.commits or 0,
+        cron_spec=spec.cron_spec or "",
+    )
 
 
 def first_name(node: Input) -> str:

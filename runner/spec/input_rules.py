@@ -17,11 +17,11 @@ from runner.spec.globs import InvalidGlob, clean_glob, compile_glob
 from runner.spec.input_names import check_names, name_of
 from runner.spec.nodes import Cursor, shown
 from runner.spec.problems import Place, Problem, Report
+from runner.spec.sizes import InvalidSize, parse_size
 
 _KINDS = ("pfs", "cross", "union", "join", "group", "cron")
 _WITHOUT_S3 = ("join", "group", "union")
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
-_SIZE = re.compile(r"\s*[0-9]+(\.[0-9]+)?\s*([kKmMgGtTpP]i?)?[bB]?\s*")
 
 
 def check_input(top: Cursor, report: Report, project: str) -> None:
@@ -153,11 +153,19 @@ def _check_trigger(pfs: Cursor, report: Report) -> None:
     for name in ("cronSpec", "rateLimitSpec"):
         _check_clock(trigger, name, report)
     size, text = trigger.get("size"), trigger.text("size")
-    if size is not None and text and _SIZE.fullmatch(text) is None:
+    if size is not None and text and not _is_size(text):
         wrong(report, size, f"{size.path} is {shown(text)}; it must be a size", write=spell(report, "size", "100MB"))
     commits = trigger.get("commits")
     if commits is not None and isinstance(commits.node.value, int) and commits.node.value < 0:
         wrong(report, commits, f"{commits.path} is {commits.node.value}; it cannot be negative")
+
+
+def _is_size(text: str) -> bool:
+    try:
+        parse_size(text)
+    except InvalidSize:
+        return False
+    return True
 
 
 def _check_cron_input(cron: Cursor, report: Report) -> None:

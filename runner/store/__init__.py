@@ -1,6 +1,6 @@
 """The versioned store. Knows no HTTP, no processes.
 
-The stored form, format 7
+The stored form, format 8
 -------------------------
 
 A store is a folder::

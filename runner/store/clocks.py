@@ -7,7 +7,7 @@ commit: a file for each, so that nothing that depends on a date is left out.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from runner.model.commit import Commit
 from runner.model.entry import Attributes
 from runner.model.errors import Conflict
+from runner.model.ids import CommitId
 from runner.model.pipeline import CronInput, Pipeline
-from runner.store import refs, repos
+from runner.store import events, followers, refs, repos, triggers
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
 from runner.store.changes import open_change
@@ -76,6 +77,42 @@ async def tick(store: Store, clock: CronInput, now: datetime) -> Commit | None:
         return await _commit(store, clock, due, last)
     except (TickTaken, RefMoved):
         return None
+
+
+async def follow(store: Store, numbers: Collection[int], now: datetime) -> datetime | None:
+    """Let the trigger branches of some pipelines move whose time has come.
+
+    Args:
+        store: Where.
+        numbers: Of the pipelines.
+        now: The time.
+
+    Returns:
+        When to come again; None: there are none.
+    """
+    from runner.spec import cron
+
+    timed = followers.timed(store, numbers)
+    if not timed:
+        return None
+
+    def move(tx: Transaction) -> int:
+        moved = [ref for leaf, trigger in timed for ref in followers.move_if_due(tx, leaf, trigger)]
+        return sum(triggers.notice(tx, ref, _head_of(tx, ref)) for ref in moved)
+
+    if await store.writer.write(move):
+        events.tell(store.folder)
+    due = (cron.next_tick(trigger.cron_spec, now) for _, trigger in timed)
+    return min((time for time in due if time is not None), default=None)
+
+
+def _head_of(tx: Transaction, ref: refs.Ref) -> CommitId:
+    row = tx.sql.execute(
+        sa.select(t.commit.c.uuid)
+        .join(t.branch, t.branch.c.head == t.commit.c.id)
+        .where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name)
+    )
+    return CommitId(row.scalar_one())
 
 
 async def tick_by_hand(store: Store, clock: CronInput, now: datetime) -> Commit | None:

@@ -7,7 +7,7 @@ way anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -132,7 +132,7 @@ async def require(store: Store, project: str, name: str) -> None:
     await store.writer.write(lambda tx: _require(tx, project, name))
 
 
-def clocks_of(store: Store, numbers: Sequence[int]) -> list[CronInput]:
+def clocks_of(store: Store, numbers: Collection[int]) -> list[CronInput]:
     """Return the clocks of registered pipelines, by their numbers, that are not stopped."""
     if store.catalog.row(sa.select(t.clock.c.ticked_us).limit(1)) is None:
         return []  # as most of the time, and this is asked often

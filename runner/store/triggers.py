@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from runner.model.ids import CommitId
 from runner.model.job import JobInput, JobState
 from runner.model.pipeline import CronInput, PfsInput, Pipeline
-from runner.store import ends, newjobs, refs
+from runner.store import ends, followers, newjobs, refs
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction
@@ -69,6 +69,7 @@ def watch(tx: Transaction, watcher: Watcher) -> None:
     places = {_place_of(leaf) for leaf in pipeline.leaves() if leaf.propagates}
     for place in places:
         tx.sql.execute(sa.insert(t.trigger).values(pipeline=number, **place._asdict()))
+    followers.watch(tx, number, pipeline)
     tx.db.execute(
         "INSERT INTO registration (pipeline, version, is_stopped) VALUES (?, ?, 0)"
         " ON CONFLICT (pipeline) DO UPDATE SET version = excluded.version",
@@ -79,15 +80,17 @@ def watch(tx: Transaction, watcher: Watcher) -> None:
 def unwatch(tx: Transaction, pipeline: int) -> None:
     """Let no branch make jobs of a pipeline any more."""
     tx.sql.execute(sa.delete(t.trigger).where(t.trigger.c.pipeline == pipeline))
+    followers.unwatch(tx, pipeline)
 
 
 def notice(tx: Transaction, ref: refs.Ref, commit: CommitId) -> int:
-    """Make the jobs of a commit that a branch now points at; return how many."""
+    """Make the jobs of a commit that a branch now points at, and let branches follow it; return how many jobs."""
     project, repo = tx.db.execute("SELECT project, name FROM repo WHERE id = ?", (ref.repo,)).fetchone()
     moved = Place(project, repo, ref.name)
-    if tx.db.execute(_WATCHERS, moved).fetchone() is None:
-        return 0
-    return sum(_enqueue(tx, watcher, commit, inputs) for watcher, inputs in _pinned(tx, moved, commit))
+    made = 0
+    if tx.db.execute(_WATCHERS, moved).fetchone() is not None:
+        made = sum(_enqueue(tx, watcher, commit, inputs) for watcher, inputs in _pinned(tx, moved, commit))
+    return made + sum(notice(tx, follower, commit) for follower in followers.move(tx, ref))
 
 
 def notice_heads(tx: Transaction, watcher: Watcher, job_id: CommitId) -> int:

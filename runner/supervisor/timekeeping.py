@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import structlog
@@ -10,7 +10,7 @@ import trio
 
 from runner.model.errors import RunnerError
 from runner.model.pipeline import CronInput
-from runner.store import Store, clocks, events
+from runner.store import Store, clocks, events, registry
 
 RETRY_SECONDS = 1.0
 """After so long a tick that could not be written is tried again."""
@@ -25,7 +25,7 @@ def now() -> datetime:
 
 async def keep_time(
     store: Store,
-    clocks_of: Callable[[], Sequence[CronInput]],
+    numbers: Callable[[], Collection[int]],
     longest_seconds: float,
     *,
     clock: Callable[[], datetime] = now,
@@ -35,7 +35,7 @@ async def keep_time(
 
     Args:
         store: Where.
-        clocks_of: Returns the clocks that are to tick at the moment.
+        numbers: Returns the pipelines, by their numbers, whose clocks are to tick at the moment.
         longest_seconds: After so long the time is looked at again, in case the machine's was set.
         clock: Tells the time.
         task_status: Told when hints are heard.
@@ -44,18 +44,27 @@ async def keep_time(
         task_status.started()
         while True:
             seconds = longest_seconds
-            for each in clocks_of():
-                await _tick(store, each, clock())
-                due = clocks.next_tick(store, each)
-                if due is not None:
-                    left = (due - clock()).total_seconds()
-                    seconds = min(seconds, left if left > 0 else RETRY_SECONDS)
+            for due in await _tick_all(store, numbers(), clock()):
+                left = (due - clock()).total_seconds()
+                seconds = min(seconds, left if left > 0 else RETRY_SECONDS)
             with trio.move_on_after(seconds):
                 await news.wait()
 
 
+async def _tick_all(store: Store, numbers: Collection[int], time: datetime) -> list[datetime]:
+    """Commit what is due, and return when to come again; what cannot be written comes with the next."""
+    due = []
+    for clock in registry.clocks_of(store, numbers):
+        await _tick(store, clock, time)
+        due.append(clocks.next_tick(store, clock))
+    try:
+        due.append(await clocks.follow(store, numbers, time))
+    except RunnerError as exc:
+        _log.warning("branch.not_moved", message=exc.message)
+    return [each for each in due if each is not None]
+
+
 async def _tick(store: Store, clock: CronInput, time: datetime) -> None:
-    """Commit what is due; one that cannot be written comes with the next."""
     try:
         commit = await clocks.tick(store, clock, time)
     except RunnerError as exc:

@@ -21,7 +21,7 @@ from runner.job.prepare import JobHost, prepare
 from runner.job.run import run_job
 from runner.model.errors import RunnerError
 from runner.model.job import JobState
-from runner.model.pipeline import CronInput, Pipeline
+from runner.model.pipeline import Pipeline
 from runner.store import Store, events, pipelines, queue, registry, settle
 from runner.store.begin import take_job
 from runner.store.joblog import JobLog
@@ -104,7 +104,7 @@ async def work(
         _log.info("worker.started", message=f"watching for {', '.join(worker.names)}")
         async with (
             beside(worker.reload_when_told),
-            beside(partial(keep_time, store, worker.clocks, settings.worker.reconcile_seconds)),
+            beside(partial(keep_time, store, worker.numbers, settings.worker.reconcile_seconds)),
         ):
             admin.readiness.is_started = True
             ready(Started(worker.names, admin.url))
@@ -139,10 +139,6 @@ class _Worker:
     def names(self) -> Sequence[str]:
         """The names of all pipelines that it works for."""
         return [name for _, name in self._keys()]
-
-    def clocks(self) -> Sequence[CronInput]:
-        """Return the clocks of the pipelines that it works for, unless they are stopped."""
-        return registry.clocks_of(self._store, self._numbers())
 
     async def register(self) -> None:
         """Register what the specs say, all or nothing; raises as `work`."""
@@ -183,7 +179,7 @@ class _Worker:
         for name in self._request.names:
             yield self._settings.project, name
 
-    def _numbers(self) -> list[int]:
+    def numbers(self) -> list[int]:
         """Return the numbers of those that are there: one may be deleted, and made again."""
         found = (pipelines.find(self._store.catalog.sql, *key) for key in self._keys())
         return [number for number in found if number is not None]
@@ -206,7 +202,7 @@ class _Worker:
 
     async def _next_job(self, news: events.News) -> None:
         """Return once a job could start; the slow look behind the hints also settles what dead processes left."""
-        while not queue.ready(self._store.catalog.db, self._numbers()):
+        while not queue.ready(self._store.catalog.db, self.numbers()):
             with trio.move_on_after(self._settings.worker.reconcile_seconds) as late:
                 await news.wait()
             if late.cancelled_caught:
@@ -214,7 +210,7 @@ class _Worker:
 
     async def _take(self) -> tuple[JobSession, Pipeline] | None:
         try:
-            return await take_job(self._store, self._numbers(), coalesce=self._settings.worker.coalesce)
+            return await take_job(self._store, self.numbers(), coalesce=self._settings.worker.coalesce)
         except RunnerError as exc:
             _log.warning("job.not_taken", message=exc.message)
             await trio.sleep(RETRY_SECONDS)

@@ -156,7 +156,7 @@ async def test_the_repo_of_a_clock_goes_with_its_pipeline(store, begun):
 
 
 async def test_a_keeper_lets_clocks_tick_as_time_goes_by(store, begun):
-    clock = clock_of(with_clock("0 * * * *"))
+    number = pipelines.require(store.catalog.sql, "default", "a")
     time = at(begun, 0.5)
     asked = trio.Event()
 
@@ -168,7 +168,7 @@ async def test_a_keeper_lets_clocks_tick_as_time_goes_by(store, begun):
         return time
 
     async with trio.open_nursery() as nursery:
-        await nursery.start(lambda **ready: keep_time(store, lambda: [clock], 0.01, clock=tell, **ready))
+        await nursery.start(lambda **ready: keep_time(store, lambda: [number], 0.01, clock=tell, **ready))
         await asked.wait()
         nursery.cancel_scope.cancel()
     assert (await names(store))[:2] == [name(at(begun, 1)), name(at(begun, 2))]

@@ -119,10 +119,10 @@ async def test_the_job_of_a_worker_that_ends_is_taken_up_by_another(folder, tmp_
 
 async def test_a_pipeline_that_cannot_run_here_is_said_before_anything_watches(folder, tmp_path):
     nothing = spec(tmp_path, "one", "data", "pass")
-    nothing.write_text(nothing.read_text().replace('"s3_out": true', '"s3_out": false'))
+    nothing.write_text(nothing.read_text().replace('"cmd"', '"user": "nobody-at-all", "cmd"'))
     worker = Worker(folder, nothing)
     assert worker.wait() == 2
-    assert "leaves its output in /pfs/out" in worker.log
+    assert "user 'nobody-at-all' of the spec does not exist here" in worker.log
     assert "Traceback" not in worker.log
 
 

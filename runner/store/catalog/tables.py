@@ -392,6 +392,17 @@ trigger = Table(  # whose jobs a move of a branch makes, also of one that is not
     **_CLUSTERED,
 )
 
+follow = Table(  # for which pipelines other branches of the repo may go after a branch that moves
+    "follow",
+    metadata,
+    _some("project", TEXT),
+    _some("repo", TEXT),
+    _some("branch", TEXT),
+    _some("pipeline", INTEGER),
+    PrimaryKeyConstraint("project", "repo", "branch", "pipeline"),
+    **_CLUSTERED,
+)
+
 clock = Table(  # branches that move with time, and the last tick of each
     "clock",
     metadata,

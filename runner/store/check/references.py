@@ -29,6 +29,7 @@ _BELONGINGS = (
     _Belonging("pipeline_version", "x.version", "pipeline", _PIPELINE),
     _Belonging("registration", "x.version", "pipeline_version", _VERSION),
     _Belonging("trigger", "x.repo || '@' || x.branch", "registration", "o.pipeline = x.pipeline"),
+    _Belonging("follow", "x.repo || '@' || x.branch", "registration", "o.pipeline = x.pipeline"),
     _Belonging("job", "x.uuid", "pipeline_version", _VERSION),
     _Belonging("job_input", "x.name", "job", _JOB),
     _Belonging("queue", "x.job", "job", f"{_JOB} AND o.state < {JOB_TERMINAL_FROM}"),
