@@ -45,11 +45,12 @@ NO_ISOLATION = Isolation()
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whom a command runs as."""
+    """Whom a command runs as, and where he is at home."""
 
     uid: int
     gid: int
     groups: tuple[int, ...] = ()
+    home: str = "/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import grp
 import os
 import pwd
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.host.cgroups import Cgroups
@@ -95,6 +95,8 @@ def prepare(pipeline: Pipeline, host: JobHost) -> Ready:
         can_mount=host.isolation.namespaces,
     )
     user, limits = find_user(pipeline.transform.user), find_limits(pipeline, host.settings, host.cgroups)
+    if user is not None:  # the runner's own home is closed to him
+        host = replace(host, inherited={**host.inherited, "HOME": user.home})
     return Ready(pipeline, host, secrets, user, limits, target_of(pipeline.egress))
 
 
@@ -109,12 +111,13 @@ def find_user(text: str) -> User | None:
     name, _, group = text.partition(":")
     try:
         entry = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
-        uid, gid, groups = entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+        uid, gid, home = entry.pw_uid, entry.pw_gid, entry.pw_dir
+        groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
     except KeyError as exc:
         if not name.isdecimal():
             raise NoSuchUser(f"user {name!r} of the spec does not exist here") from exc
         uid = gid = int(name)  # a number needs no name, as in a container
-        groups = (gid,)
+        groups, home = (gid,), "/"  # where a container has him at home
     if group:
         try:
             gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
@@ -129,4 +132,4 @@ def find_user(text: str) -> User | None:
         raise NoSuchUser(
             f"only root may run commands as {text!r}", hint="leave transform.user out, or run as that user"
         )
-    return User(uid, gid, groups)
+    return User(uid, gid, groups, home)

@@ -1,4 +1,5 @@
 import os
+import pwd
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -359,10 +360,9 @@ async def test_another_user_of_the_spec_finds_his_files_if_we_may_become_him(job
         with pytest.raises(NoSuchUser, match="only root"):
             await job("true", transform=transform)
         return
-    await job(
-        "sh", "-c", "id -un; cat $AWS_CONFIG_FILE > /dev/null && ls $labresults && echo readable", transform=transform
-    )
-    assert job.said() == ["nobody", "readable"]
+    script = "id -un; cat $AWS_CONFIG_FILE > /dev/null && ls $labresults && echo readable; echo $HOME"
+    await job("sh", "-c", script, transform=transform)
+    assert job.said() == ["nobody", "readable", pwd.getpwnam("nobody").pw_dir]
 
 
 def test_a_user_without_a_group_is_who_we_are_whatever_our_group():

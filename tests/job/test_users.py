@@ -23,8 +23,8 @@ def found(text):
     [
         ("54321", User(54321, 54321, (54321,))),  # no entry in the password file, as in a container
         ("54321:54322", User(54321, 54322, (54322,))),
-        ("nobody:54322", User(NOBODY.pw_uid, 54322, (54322,))),
-        (f"{NOBODY.pw_uid}:0", User(NOBODY.pw_uid, 0, (0,))),
+        ("nobody:54322", User(NOBODY.pw_uid, 54322, (54322,), NOBODY.pw_dir)),
+        (f"{NOBODY.pw_uid}:0", User(NOBODY.pw_uid, 0, (0,), NOBODY.pw_dir)),
     ],
 )
 def test_a_user_is_who_he_is_with_docker(text, user):
@@ -33,7 +33,7 @@ def test_a_user_is_who_he_is_with_docker(text, user):
 
 def test_a_name_comes_with_all_its_groups():
     groups = tuple(os.getgrouplist("nobody", NOBODY.pw_gid))
-    assert found("nobody") in (User(NOBODY.pw_uid, NOBODY.pw_gid, groups), None)
+    assert found("nobody") in (User(NOBODY.pw_uid, NOBODY.pw_gid, groups, NOBODY.pw_dir), None)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.long.test_memory import Sampler
 
 pytestmark = pytest.mark.timeout(3600)
 
-LIMIT_MIB = 140
+LIMIT_MIB = 120
 LINE = "0123456789" * 400
 
 
