@@ -9,11 +9,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import trio
 from quart import Response
 
 from runner.console.app import Part
 from runner.host.signals import Stop
 from runner.model.errors import RunnerError
+
+PROBE_SECONDS = 3.0
+"""Below the 5 s that probes of Kubernetes are usually given, so that they get the reason."""
 
 
 @dataclass(slots=True)
@@ -21,7 +25,8 @@ class Readiness:
     """Whether a daemon takes what it is there for.
 
     Attributes:
-        probe: Asks for what must be within reach; raises a `RunnerError` when it is not.
+        probe: Asks for what must be within reach; raises a `RunnerError` when it is not. May be
+            cancelled.
         stop: Once it is asked for, nothing is taken any more.
         is_started: Set by the daemon when all else stands.
     """
@@ -36,11 +41,12 @@ class Readiness:
             return f"it is ending, {self.stop.reason}"
         if not self.is_started:
             return "it is starting"
-        try:
-            await self.probe()
-        except RunnerError as exc:
-            return exc.message
-        return ""
+        with trio.move_on_after(PROBE_SECONDS) as limit:
+            try:
+                await self.probe()
+            except RunnerError as exc:
+                return exc.message
+        return f"the store has not answered for {PROBE_SECONDS:g} s" if limit.cancelled_caught else ""
 
 
 def health(readiness: Readiness) -> Part:

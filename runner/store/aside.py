@@ -38,9 +38,19 @@ def aside(store: Store) -> Iterator[Catalog]:
         raise StoreOutOfReach(f"the store's catalog {path} cannot be read: {exc}") from exc
 
 
-async def probe(store: Store) -> None:
-    """Tell whether the store is within reach; raises `StoreOutOfReach`."""
-    await trio.to_thread.run_sync(_probe, store)
+async def probe(store: Store, limiter: trio.CapacityLimiter | None = None) -> None:
+    """Tell whether the store is within reach.
+
+    Args:
+        store: Which.
+        limiter: Of threads, so that those that a hung disk holds are not everybody's.
+
+    Raises:
+        StoreOutOfReach.
+
+    Cancellation: leaves the thread, and its place in *limiter*, to whatever it waits for.
+    """
+    await trio.to_thread.run_sync(_probe, store, limiter=limiter, abandon_on_cancel=True)
 
 
 def _probe(store: Store) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
+import trio
 
 from runner.console.app import Part, create_app
 from runner.console.health import Readiness, health
@@ -47,7 +48,7 @@ async def open_admin(settings: Settings, store: Store, stop: Stop, *parts: Part)
         CannotListen: (Invalid)
         Whatever the block raises, as it is.
     """
-    readiness, metrics = Readiness(partial(probe, store), stop), Metrics(store)
+    readiness, metrics = Readiness(partial(probe, store, trio.CapacityLimiter(1)), stop), Metrics(store)
     bind = settings.admin.listen
     if not bind:
         yield Admin(None, readiness, metrics)

@@ -13,6 +13,7 @@ from runner.host.spans import Span, Spans, Trace
 from runner.host.tracing import open_tracing, secrets_in
 
 _OUR_FAULT = 500
+_NO_OPERATION = "HTTP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ async def open_telemetry(
 
             def note_request(access: Access) -> None:
                 note(
-                    access.operation or access.method,
+                    access.operation or _NO_OPERATION,
                     seconds=access.seconds,
                     traceparent=access.traceparent,
                     attributes=_attributes(access),

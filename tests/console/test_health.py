@@ -1,6 +1,7 @@
 from functools import partial
 
 import pytest
+import trio
 
 from runner.console.health import Readiness, health
 from runner.host.signals import Stop
@@ -47,3 +48,8 @@ async def test_who_has_lost_the_store_is_not_ready_and_makes_no_other(port, stor
     assert not catalog.exists()
     aside.rename(catalog)
     assert (await port.get("/readyz")).status == 200
+
+
+async def test_who_waits_for_a_store_that_hangs_is_not_ready(autojump_clock):
+    readiness = Readiness(trio.sleep_forever, Stop(), is_started=True)
+    assert await readiness.find_reason() == "the store has not answered for 3 s"
