@@ -76,6 +76,7 @@ FRAME_HEAD_BYTES = 4
 LEFTOVERS_NAMED = 10
 _LEFTOVERS_SECONDS = 5.0
 _RESCAN_MILLISECONDS = 50
+_OOM_SCORE, _OOM_SCORE_MOST = 200, 1000  # thousandths of the memory there is: more than the runner may hold
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -198,6 +199,23 @@ def _join(group: str) -> None:
     os.close(fd)
 
 
+def _offer_for_killing() -> None:
+    """Have the kernel, short of memory, kill the command rather than the runner, who is then there to say so.
+
+    Source: https://man7.org/linux/man-pages/man5/proc_pid_oom_score_adj.5.html
+    """
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return  # no Linux, or no /proc
+    try:
+        score = min(int(os.read(fd, 16)) + _OOM_SCORE, _OOM_SCORE_MOST)
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, str(score).encode())
+    finally:
+        os.close(fd)
+
+
 def _become(plan: Plan, parent: int) -> NoReturn:
     """Turn this fresh child into the command."""
     step = "session"
@@ -209,6 +227,7 @@ def _become(plan: Plan, parent: int) -> NoReturn:
         step = "groups"
         for file in plan["groups"]:
             _join(file)
+        _offer_for_killing()
         if plan["limits"]:
             import resource
 

@@ -364,6 +364,16 @@ trio.run(lambda: run_process(command, lines, redactor=Redactor(), grace_seconds=
     await process.stdout.aclose()
 
 
+async def test_short_of_memory_the_command_is_killed_before_the_runner(run, heard):
+    await run("sh", "-c", f"cat /proc/self/oom_score_adj; echo {our_oom_score()}")
+    theirs, ours = map(int, heard.stdout)
+    assert theirs == min(ours + 200, 1000)
+
+
+def our_oom_score() -> str:
+    return Path("/proc/self/oom_score_adj").read_text().strip()
+
+
 async def test_limits_hold(run, heard):
     import resource
 
