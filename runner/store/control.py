@@ -45,7 +45,7 @@ def ask(tx: Transaction, job: int, reason: str) -> None:
     state = JOB_STATE.word(row.state)
     if state.is_terminal:
         raise JobEnded(f"the job {row.uuid} has ended already: {state}")
-    if state in (JobState.FINISHING, JobState.EGRESSING):
+    if state is JobState.FINISHING:
         raise JobEnded(f"the job {row.uuid} is sealed, and its output becomes a commit")
     if state is JobState.CREATED and queue.holds(tx.sql, job):
         ends.end_waiting(tx, job, End(JobState.KILLED, reason, STOPPED_STATUS))

@@ -63,7 +63,7 @@ async def delete(store: Store, project: str, name: str, *, force: bool = False, 
 def _end_jobs(tx: Transaction, pipeline: int) -> None:
     """Let no job of a pipeline be made any more, and none go on that is not sealed."""
     for job in _unfinished(tx.sql, pipeline):
-        if jobs.inspect_number(tx.sql, job).state not in (JobState.FINISHING, JobState.EGRESSING):
+        if jobs.inspect_number(tx.sql, job).state is not JobState.FINISHING:
             control.ask(tx, job, DELETED)
     tx.sql.execute(sa.update(t.registration).where(t.registration.c.pipeline == pipeline).values(is_stopped=1))
 

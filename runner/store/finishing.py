@@ -44,7 +44,7 @@ def require_state(tx: Transaction, job: int, *states: JobState) -> sa.Row[Any]:
     state = JOB_STATE.word(row.state)
     if state not in states:
         raise JobLost(f"the job is {state} already", hint=f"runner job inspect {row.uuid}")
-    if state in (JobState.STARTING, JobState.RUNNING):
+    if state in (JobState.STARTING, JobState.RUNNING, JobState.EGRESSING):
         stops.refuse(tx, job)
     return row
 

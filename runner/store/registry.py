@@ -210,7 +210,7 @@ def _renew(tx: Transaction, watcher: Watcher) -> bool:
     columns = t.job.c
     same = (columns.pipeline == watcher.number, columns.version != watcher.version)
     unfinished = sa.select(columns.id, columns.state, columns.output_branch).where(
-        *same, columns.state < JOB_STATE.code(JobState.EGRESSING)
+        *same, columns.state < JOB_STATE.code(JobState.FINISHING)
     )
     goes_on = False
     for row in tx.sql.execute(unfinished.order_by(columns.id)).fetchall():

@@ -271,6 +271,20 @@ async def test_a_stop_for_good_is_not_taken_back_by_an_update(store):
     assert (session.job.state, session.job.reason) == (JobState.KILLED, "job stopped")
 
 
+async def test_a_job_that_copies_its_output_elsewhere_is_not_sealed_and_can_be_stopped(store):
+    await repos.create(store, "default", "data")
+    await registry.create(store, pipeline("a", "data"))
+    await commit_objects(store, {b"x": b"1"})
+    session, _ = await take(store, "a")
+    async with session:
+        await session.start()
+        await session.begin_egress()
+        await control.stop(store, session.key)
+        with pytest.raises(JobStopped):
+            await session.seal()
+    assert session.job.state is JobState.KILLED
+
+
 async def test_a_sealed_job_cannot_be_stopped(store):
     await repos.create(store, "default", "data")
     await registry.create(store, pipeline("a", "data"))
