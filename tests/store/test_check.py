@@ -16,6 +16,7 @@ from runner.store.bursts import open_bursts
 from runner.store.catalog.codes import EntryKind
 from runner.store.check import Report, check_store
 from runner.store.content import Content, Slice, concatenate
+from runner.store.datums import Planned
 from runner.store.storeview import StoreView
 from runner.store.view import CompletedPart, Versioning
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_session
@@ -32,6 +33,7 @@ async def build(folder: Path) -> None:
                 store, {b"k%d" % (n % 5): b"value %d" % n, b"large": LARGE[n:]}, gone=[b"k%d" % (n % 3)]
             )
         async with await open_session(store, {b"input": b"data"}) as session:
+            await session.datums.put([Planned(DATUM, b"hash", [])], skip=False)
             attempt = await session.open_attempt(DATUM, 1)
             out = await attempt.view.get_bucket("out")
             await out.put(b"result", Body(b"some output"), NO_ATTRIBUTES)
@@ -208,6 +210,8 @@ DAMAGES = {
     "job": "UPDATE job SET commit_id = 1 WHERE state = 5",
     "job gone": "DELETE FROM job",
     "input of no job": "UPDATE job_input SET job = 999",
+    "datum of no job": "UPDATE datum SET job = 999",
+    "output of no datum": "UPDATE produced SET datum = 999",
     "attempt of no job": "UPDATE attempt SET job = 999",
     "pipeline version gone": "DELETE FROM pipeline_version",
     "pipeline gone": "DELETE FROM pipeline",

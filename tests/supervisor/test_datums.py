@@ -256,6 +256,19 @@ async def test_joins_and_groups_tell_their_keys(job, tmp_path):
     assert [[each.path for each in datum.files] for datum in done.datums] == [["/k1.l"], ["/k3.r"]]
 
 
+async def test_the_ticks_of_a_clock_are_files(job, tmp_path):
+    ticks = folder_of(tmp_path / "ticks", {"2026-11-27T04:00:00Z": "", "2026-11-27T05:00:00Z": ""})
+    done = await job(pipeline_of({"cron": {"name": "tick", "spec": "@never"}}, "basename $tick"), tick=ticks)
+    assert done.watcher.said() == ["2026-11-27T04:00:00Z", "2026-11-27T05:00:00Z"]
+
+
+@pytest.mark.parametrize("field", ["lazy", "empty_files"])
+async def test_lazy_and_empty_files_are_ordinary_ones(job, tmp_path, field):
+    source = folder_of(tmp_path / "in", {"a": "whole"})
+    done = await job(pipeline_of(pfs("in", **{field: True}), "test -f $in; cat $in $in"), **{"in": source})
+    assert done.watcher.said() == ["wholewhole"]
+
+
 async def test_no_match_is_no_datum_and_a_good_end(job, tmp_path):
     source = folder_of(tmp_path / "in", {"a": "1"})
     done = await job(pipeline_of(pfs("in", "/*.csv"), "echo ran"), **{"in": source})

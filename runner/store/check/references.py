@@ -34,6 +34,8 @@ _BELONGINGS = (
     _Belonging("job_input", "x.name", "job", _JOB),
     _Belonging("queue", "x.job", "job", f"{_JOB} AND o.state < {JOB_TERMINAL_FROM}"),
     _Belonging("stop", "x.job", "job", _JOB),
+    _Belonging("datum", "x.datum", "job", _JOB),
+    _Belonging("produced", "x.datum", "datum", "o.id = x.datum"),
     _Belonging("attempt", "x.datum", "job", _JOB),
     _Belonging("log_chunk", "x.first_line", "job", _JOB),
     _Belonging("observed", "x.input", "job", _JOB),
