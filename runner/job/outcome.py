@@ -92,9 +92,7 @@ async def give_up(session: JobSession, exc: BaseException, counts: DatumCounts) 
         status, reason = STATUS_SIGNAL + SIGTERM, "the runner was stopped"
     elif isinstance(exc, RunnerError):
         status, reason = status_of(exc), exc.message
-    with contextlib.suppress(
-        RunnerError
-    ):  # the store is still in the way; the next command that meets the job settles it
+    with contextlib.suppress(RunnerError):  # the store is still in the way; whoever meets the job next settles it
         await finalize.abandon(session, JobState.KILLED, reason, status, counts)
 
 

@@ -10,6 +10,7 @@ from runner.model.job import ProcessExit
 
 _COMMAND_CHARACTERS = 60
 _WORDS_CHARACTERS = 300
+_SHELL_SIGNAL = 128
 _TRACEBACK = "Traceback (most recent call last):"
 _MEANINGS = {"SIGXFSZ": ": a file became larger than allowed", "SIGXCPU": ": it used more processor time than allowed"}
 
@@ -69,6 +70,17 @@ def how_it_ended(exit_: ProcessExit, shortage: str = "") -> str:
 def out_of_memory(limit: str) -> str:
     """Say that there was no memory left: of *limit*, as the spec writes it, or of the machine."""
     return f"out of memory, its limit is {limit}" if limit else "out of memory"
+
+
+def how_shells_say_it_ended(status: int) -> str:
+    """Say how a command ended of which a shell told, as the end of a sentence.
+
+    Source: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
+    """
+    try:
+        return f"exited {status}, as shells say of {signal.Signals(status - _SHELL_SIGNAL).name}"
+    except ValueError:
+        return f"exited {status}"
 
 
 def failure(argv: Sequence[str], end: str, *, number: int, tries: int, words: str) -> str:
