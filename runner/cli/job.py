@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
+from pathlib import Path
 
 import click
 
@@ -159,3 +160,33 @@ async def delete(options: Options, name: str) -> None:
         found = await one_job(world.store, world.project, name)
         await control.delete(world.store, found.key)
         remark(options, f"deleted the job {found.key}")
+
+
+@job.command("finish")
+@click.argument("name", metavar="PIPELINE@ID")
+@click.option("--status", required=True, type=click.IntRange(0, 255), help="That the command ended with.")
+@click.option("--admin", metavar="URL", help="Admin port of the job's sidecar; else that of this machine.")
+@click.option(
+    "--token-file", type=click.Path(dir_okay=False, path_type=Path), help="Holds the job's token; else PACH_TOKEN."
+)
+@click.pass_obj
+def finish(options: Options, name: str, status: int, admin: str | None, token_file: Path | None) -> int:
+    """Say that the command of a sidecar's job has ended, and wait until the job is settled; ends as the job ends.
+
+    The same may be said again, for as long as the sidecar is there.
+    """
+    from runner.cli.finishing import ask_to_finish, read_token
+    from runner.cli.report import Verdict, leave_last_words, say
+    from runner.cli.world import print_json, settings_of
+
+    url = admin or f"http://{settings_of(options).admin.listen}"
+    result = ask_to_finish(url, name, status, read_token(token_file))
+    ended = int(result["status"])
+    if options.is_json:
+        print_json(result)
+    elif ended:
+        say(Verdict(ended, str(result["message"])))
+    else:
+        sys.stdout.write(f"{name}\n")
+    leave_last_words(str(result["message"]))
+    return ended
