@@ -22,6 +22,7 @@ _HOUSE = "House"
 COMMANDS = {
     "run": Lazy("runner.cli.run:run", _RUN, "Run one job of a spec to its end."),
     "worker": Lazy("runner.cli.worker:worker", _RUN, "Run the jobs of pipelines as their inputs move."),
+    "sidecar": Lazy("runner.cli.sidecar:sidecar", _RUN, "Open one job whose command runs in another container."),
     "serve": Lazy("runner.cli.serve:serve", _RUN, "Serve the whole store over S3."),
     "k8s": Lazy("runner.cli.k8s:k8s", _RUN, "Render manifests for Kubernetes."),
     "spec": Lazy("runner.cli.spec:spec", _RUN, "Check a spec, show what it means."),

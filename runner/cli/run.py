@@ -71,26 +71,38 @@ _SETTINGS = {
 
 def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest:
     """Read the spec and the options into what the supervisor runs; raises `Invalid`."""
-    from runner.cli.spec import show_warnings
-    from runner.spec.pipelines import load_pipelines
     from runner.supervisor.run import RunRequest
 
-    loaded = load_pipelines(spec, project=settings.project)
-    if len(loaded) > 1:
-        names = ", ".join(one.pipeline.name for one in loaded)
-        raise SeveralPipelines(f"{spec} declares {len(loaded)} pipelines: {names}", hint="give a file with one of them")
     secrets = secrets_of(said["secrets"])
-    sources = _pairs("--input", said["inputs"], "NAME=SOURCE")
+    sources = sources_of(said["inputs"])
     output = None if said["output"] is None else _output(settings.store, said["output"], sources)
-    show_warnings(loaded)
+    pipeline = _overridden(one_pipeline(spec, settings.project), said)
     return RunRequest(
-        pipeline=_overridden(loaded[0].pipeline, said),
+        pipeline=pipeline,
         sources=sources,
         secrets=secrets,
         output=output,
         propagates=not said["no_trigger"],
         skip=not said["reprocess"],
     )
+
+
+def one_pipeline(spec: Path, project: str) -> Pipeline:
+    """Return the pipeline of a spec that declares one, and show its warnings; raises `Invalid`."""
+    from runner.cli.spec import show_warnings
+    from runner.spec.pipelines import load_pipelines
+
+    loaded = load_pipelines(spec, project=project)
+    if len(loaded) > 1:
+        names = ", ".join(one.pipeline.name for one in loaded)
+        raise SeveralPipelines(f"{spec} declares {len(loaded)} pipelines: {names}", hint="give a file with one of them")
+    show_warnings(loaded)
+    return loaded[0].pipeline
+
+
+def sources_of(said: Sequence[str]) -> dict[str, str]:
+    """Return what ``--input`` gives, by name; raises `MalformedOption`."""
+    return _pairs("--input", tuple(said), "NAME=SOURCE")
 
 
 def secrets_of(said: Sequence[str]) -> dict[tuple[str, str], Path]:

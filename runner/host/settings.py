@@ -91,6 +91,17 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SidecarSettings:
+    """``[sidecar]``; *tls_cert* and *tls_key* None: plain HTTP."""
+
+    listen: str
+    env_seconds: float
+    lost_seconds: float
+    tls_cert: Path | None
+    tls_key: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuthSettings:
     """``[auth]``."""
 
@@ -135,6 +146,7 @@ class Settings:
     serve: ServeSettings
     admin: AdminSettings
     worker: WorkerSettings
+    sidecar: SidecarSettings
     auth: AuthSettings
     job: JobSettings
     secrets: SecretsSettings

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from runner.gateway.options import Access, GatewayOptions
 from runner.gateway.principal import Token, Views, only
 from runner.gateway.server import serve
 from runner.host.beside import beside
 from runner.host.settings import GatewaySettings
+from runner.model.errors import Invalid
 from runner.store.view import View
+
+
+class CertificateInvalid(Invalid):
+    """The certificate or its key cannot be used."""
 
 
 def options_of(settings: GatewaySettings, on_request: Callable[[Access], None]) -> GatewayOptions:
@@ -49,3 +56,23 @@ def gateway_of_attempt(view: View, token: str | None, *, options: GatewayOptions
     """
     credentials = None if token is None else Token(token, options.owner)
     return gateway(only(view), replace(options, credentials=credentials))
+
+
+def tls_of(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """Return what a listener speaks TLS with; None: it speaks none. Raises `CertificateInvalid`.
+
+    Args:
+        certificate: Chain, a PEM file.
+        key: Its private key, a PEM file.
+    """
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise CertificateInvalid("TLS needs a certificate and its key", hint="give --tls-cert and --tls-key")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as exc:
+        raise CertificateInvalid(f"the certificate {certificate} or its key cannot be used: {exc}") from exc
+    return context

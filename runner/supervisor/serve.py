@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,21 +14,16 @@ from runner.host.log import Log, Record
 from runner.host.redact import Redactor
 from runner.host.settings import ServeSettings, Settings
 from runner.host.signals import Stop, watch_signals
-from runner.model.errors import Invalid
 from runner.store import Store, accounts
 from runner.store.bursts import Bursts, BurstSettings, open_bursts
 from runner.store.rights import NOBODY, Rights
 from runner.store.storeview import StoreView
 from runner.supervisor.admin import open_admin
-from runner.supervisor.gateways import gateway, options_of
+from runner.supervisor.gateways import gateway, options_of, tls_of
 from runner.supervisor.storage import open_configured
 from runner.supervisor.tracing import open_telemetry
 
 _log = structlog.get_logger()
-
-
-class CertificateInvalid(Invalid):
-    """The certificate or its key cannot be used."""
 
 
 async def serve(settings: Settings, sink: Callable[[Record], None], ready: Callable[[str, str | None], None]) -> None:
@@ -46,7 +40,7 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
     """
     log = Log(sink, level=settings.log_level, redactor=Redactor())
     log.install()
-    tls = _tls(settings.serve)
+    tls = tls_of(settings.serve.tls_cert, settings.serve.tls_key)
     stop = Stop()
     async with (
         open_configured(settings) as store,
@@ -98,17 +92,3 @@ def _views(store: Store, bursts: Bursts, settings: Settings) -> Views:
         return StoreView(store, bursts, project=settings.project, rights=rights if settings.auth.enabled else None)
 
     return choose
-
-
-def _tls(settings: ServeSettings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None and settings.tls_key is None:
-        return None
-    if settings.tls_cert is None or settings.tls_key is None:
-        raise CertificateInvalid("TLS needs a certificate and its key", hint="give --tls-cert and --tls-key")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as exc:
-        raise CertificateInvalid(f"the certificate {settings.tls_cert} or its key cannot be used: {exc}") from exc
-    return context
