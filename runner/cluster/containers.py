@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.cluster import secrets, volumes
 from runner.cluster.quantities import resources_of
-from runner.cluster.request import Request, Topology, ports_of
+from runner.cluster.request import S3_PORT, Request, Topology, ports_of
 from runner.cluster.security import RUNNER_ID, Identity, identity_of, of_container
 from runner.cluster.volumes import Place
 from runner.model.errors import Invalid
@@ -23,7 +23,7 @@ _RUNNER = f"{volumes.RUNTIME}/bin/runner"
 _INSTALL = "/runner-install"
 _TMP_OF_SIDECAR = "tmp-of-runner"
 _FEED = ("/bin/sh", "-c", f'exec "$$@" <{volumes.STDIN}', "sh")
-_POD_ADDRESS = "http://$(POD_IP):1600"
+_POD_ADDRESS = f"http://$(POD_IP):{S3_PORT}"
 _OPENING_SECONDS = 600
 """In which a store must be open: an older one is copied and migrated at that time."""
 

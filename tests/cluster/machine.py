@@ -54,6 +54,10 @@ class Machine:
             argv, env=inherited | environment, cwd=self._folder, stdin=subprocess.DEVNULL, **options
         )
 
+    def put(self, container: str, path: str, text: str) -> None:
+        """Let a volume hold a file; *path* is the container's."""
+        Path(self._here(self._containers[container], path)).write_text(text)
+
     def run(self, name: str) -> subprocess.CompletedProcess[str]:
         """Run a container to its end."""
         process = self.start(name, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -72,7 +76,19 @@ class Machine:
         for variable in container.get("env", ()):
             text = variable.get("value", "127.0.0.1")  # the one that is not said is the pod's address
             known[variable["name"]] = self._here(container, _expanded(text, known))
+        if "RUNNER_SECRETS_FOLDER" in known:
+            known["RUNNER_SECRETS_FOLDER"] = self._folder_of_mounts(container, known["RUNNER_SECRETS_FOLDER"])
         return known
+
+    def _folder_of_mounts(self, container: Mapping[str, Any], path: str) -> str:
+        """Return a folder that has what is mounted below *path*."""
+        folder = self._folder / "root" / path.strip("/")
+        folder.mkdir(parents=True, exist_ok=True)
+        for mount in container["volumeMounts"]:
+            name = mount["mountPath"].removeprefix(f"{path}/")
+            if name != mount["mountPath"] and not (folder / name).exists():
+                (folder / name).symlink_to(self._folder / mount["name"])
+        return str(folder)
 
     def _here(self, container: Mapping[str, Any], text: str) -> str:
         """Return *text* with the paths of mounts, and the ports of a machine with many pods."""

@@ -60,6 +60,25 @@ def test_a_job_ends_with_0_and_a_commit(tmp_path):
     assert _said(machine.store) == "\n".join([*STDIN, ""]).encode()
 
 
+def test_a_job_finds_its_secrets_as_the_spec_wants_them(tmp_path):
+    spec = _spec()
+    spec["transform"]["secrets"] = [
+        {"name": "db", "key": "password", "envVar": "DB_PASSWORD"},
+        {"name": "db", "key": "password", "mountPath": str(tmp_path / "certs")},
+    ]
+    spec["transform"]["cmd"][2] = (
+        f"import os; assert os.environ['DB_PASSWORD'] == open('{tmp_path}/certs/password').read() == 'hunter2'"
+    )
+    machine = Machine(tmp_path, rendered(spec, REQUESTS[Topology.JOB]))
+    trio.run(_put_images, machine.store)
+    assert machine.run("user").returncode == 2  # no cluster starts a pod without its secrets; we would not either
+    machine.put("user", "/var/run/secrets/runner/db/password", "hunter2")
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs" / "password").write_text("hunter2")
+    ended = machine.run("user")
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_a_job_whose_code_fails_ends_with_a_status_that_ends_the_job(tmp_path):
     machine = Machine(tmp_path, rendered({**_spec(75), "datumTries": 1}, REQUESTS[Topology.JOB]))
     trio.run(_put_images, machine.store)
