@@ -44,7 +44,7 @@ COPY --from=build /image /
 ENV RUNNER_CONFIG=/etc/runner/runner.toml HOME=/tmp
 VOLUME /var/lib/runner
 STOPSIGNAL SIGTERM
-USER 10001:0
+USER 10001:10001
 ENTRYPOINT ["/opt/runner/bin/runner"]
 CMD ["worker"]
 
@@ -53,4 +53,4 @@ USER 0
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends awscli python3-boto3 \
  && rm -rf /var/lib/apt/lists/*
-USER 10001:0
+USER 10001:10001

@@ -91,7 +91,7 @@ def test_the_root_is_read_only_and_the_user_an_ordinary_one(podman, folder) -> N
     )
 
     lines = said(done.stdout)
-    assert lines[:3] == ["10001", "0", "CapEff:\t0000000000000000"]
+    assert lines[:3] == ["10001", "10001", "CapEff:\t0000000000000000"]
     assert sum("Read-only file system" in line for line in lines) == 2
     assert "written" not in lines
 
@@ -131,12 +131,12 @@ def test_the_image_says_what_it_is(podman) -> None:
 
     assert image["Entrypoint"] == ["/opt/runner/bin/runner"]
     assert image["Cmd"] == ["worker"]
-    assert image["User"] == "10001:0"
+    assert image["User"] == "10001:10001"
     assert image["StopSignal"] in ("SIGTERM", "15")
     assert set(image["Volumes"]) == {"/var/lib/runner"}
     assert {"RUNNER_CONFIG=/etc/runner/runner.toml", f"PATH={PATH}"} <= set(image["Env"])
     assert image["Labels"]["org.opencontainers.image.title"] == "runner"
-    assert podman.inspect("s3-clients")["User"] == "10001:0"
+    assert podman.inspect("s3-clients")["User"] == "10001:10001"
 
 
 def test_it_runs_where_there_is_no_python_and_no_c_library(podman, folder) -> None:
@@ -171,6 +171,12 @@ def test_it_runs_where_there_is_no_python_and_no_c_library(podman, folder) -> No
     assert "PATH=/bin" in told
     assert not [line for line in told if "/opt/runner" in line]
     assert not [line for line in told if line.startswith(("LC_", "LANG", "LD_", "PYTHON"))]
+
+    clock = folder / "clock.json"
+    tick = {"cron": {"name": "tick", "spec": "CRON_TZ=Europe/Berlin 0 6 * * *"}}
+    clock.write_text(json.dumps({"pipeline": {"name": "clock"}, "input": tick, "transform": {"cmd": ["true"]}}))
+    whole = "--entrypoint=/opt/runner/bin/runner"
+    podman.run("bare", "spec", "check", DATA, mounts={clock: f"{DATA}:ro"}, options=(STRANGER, whole))  # knows the zone
 
 
 def test_it_runs_beside_another_python_with_packages_of_its_own(podman, folder) -> None:
