@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -39,6 +40,8 @@ class Machine:
             (folder / volume["name"]).mkdir(exist_ok=True)
             (folder / volume["name"]).chmod(0o2777)  # an emptyDir's
         self.store = folder / "store"
+        with socket.create_server(("127.0.0.1", 0)) as free:  # for what is told by its number
+            self._port = free.getsockname()[1]
 
     def start(self, name: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a container; its output is the caller's, its standard input is empty."""
@@ -99,7 +102,8 @@ class Machine:
         # This machine's own programs may lie below its /tmp.
         longer = "|".join(re.escape(path) for path in sorted(places, key=len, reverse=True) if path != "/tmp")
         text = re.sub(rf"(?<![\w/])({longer})(?!\w)|^/tmp$", lambda found: places[found[0]], text)
-        return re.sub(r"0\.0\.0\.0:\d+", "127.0.0.1:0", text)
+        text = text.replace("0.0.0.0:1680", "127.0.0.1:0")
+        return re.sub(r"(0\.0\.0\.0|127\.0\.0\.1):1600", f"127.0.0.1:{self._port}", text)
 
 
 def _expanded(text: str, variables: Mapping[str, str]) -> str:

@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,10 @@ body = sys.stdin.buffer.read()
 request = urllib.request.Request(os.environ["S3_ENDPOINT"] + "/out/said", data=body, method="PUT")
 urllib.request.urlopen(request).close()
 sys.exit(int(sys.argv[1]))
+"""
+SIGNED_PUT = """
+import boto3, sys
+boto3.client("s3").put_object(Bucket="out", Key="said", Body=sys.stdin.buffer.read())
 """
 STDIN = ["echo $HOME $(date)", "", "é on"]
 
@@ -114,10 +120,52 @@ def test_a_worker_answers_its_probes_and_ends_well(tmp_path):
     assert worker.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("exits", "status", "has_service"),
+    [(0, 0, False), (75, 1, False), (0, 0, True)],
+    ids=["success", "failure", "success with a token and the address of the pod"],
+)
+def test_a_command_beside_a_sidecar_ends_as_the_job_does(tmp_path, exits, status, has_service):
+    spec = _spec(exits)
+    if has_service:  # a token is asked for, which a client that signs has in its variables
+        spec["transform"]["cmd"][2] = SIGNED_PUT
+    machine = Machine(tmp_path, rendered(spec, replace(REQUESTS[Topology.SIDECAR], has_service=has_service)))
+    trio.run(_put_images, machine.store)
+    with machine.start("runner", stdout=subprocess.DEVNULL) as sidecar:
+        try:
+            deadline = time.monotonic() + 60
+            while not machine.probe("runner", "startupProbe"):  # a kubelet does it each second
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert machine.run("user").returncode == status
+            assert sidecar.poll() is None  # it is held until the pod ends
+        finally:
+            sidecar.send_signal(signal.SIGTERM)
+    assert sidecar.returncode == status
+    assert status != 0 or _said(machine.store) == "\n".join([*STDIN, ""]).encode()
+
+
+def test_a_sidecar_that_cannot_open_its_job_ends_the_pod(tmp_path):
+    """Its data is missing: the command's container starts, is told, and its status ends the Job."""
+    machine = Machine(tmp_path, rendered(_spec(), REQUESTS[Topology.SIDECAR]))
+    with machine.start("runner", stdout=subprocess.DEVNULL) as sidecar:
+        try:
+            deadline = time.monotonic() + 60
+            while not machine.probe("runner", "startupProbe"):
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert machine.run("user").returncode == 2
+            assert 2 in FATAL
+        finally:
+            sidecar.send_signal(signal.SIGTERM)
+
+
 def _commands():
-    for topology in (Topology.JOB, Topology.WORKER):
+    for topology in Topology:
         for has_service in (False, True):
-            yield container(pod_of(rendered(_spec(), Request(topology=topology, has_service=has_service))), "user")
+            request = Request(topology=topology, runner_image="a:1", has_service=has_service)
+            name = "runner" if topology is Topology.SIDECAR else "user"
+            yield container(pod_of(rendered(_spec(), request)), name)
     _, deployment = yaml.safe_load_all(EXAMPLE.read_text(encoding="utf-8"))
     yield deployment["spec"]["template"]["spec"]["containers"][0]
 
