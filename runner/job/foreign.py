@@ -180,6 +180,10 @@ class _Foreign:
             await self.journal.say(
                 "input.opened", f"{pinned.name}: {pinned.repo}@{pinned.commit}, {objects[pinned.name]} objects"
             )
+        if self.ready.pipeline.transform.secrets:
+            await self.journal.say(
+                "secrets.left_out", "secrets of the spec are given to the other container itself", level="warning"
+            )
         datum = next(iter(await plan(session, self.ready, skip=False)), None)
         if datum is None:
             return await self._publish()

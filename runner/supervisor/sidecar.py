@@ -6,7 +6,6 @@ import hmac
 import os
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,8 +15,9 @@ import structlog
 import trio
 
 from runner.console.finish import finish
-from runner.gateway.options import Access
+from runner.gateway.options import GatewayOptions
 from runner.host.beside import beside
+from runner.host.listen import listen
 from runner.host.log import Log, Record
 from runner.host.process import NO_ISOLATION
 from runner.host.redact import Redactor
@@ -131,13 +131,15 @@ async def sidecar(settings: Settings, request: SidecarRequest, sink: Callable[[R
     stop = Stop()
     token = new_token() if settings.auth.enabled else None
     prepared = prepare_foreign(request.pipeline, _host(settings, request.share, token))
+    wanted = _parse(request.job, request.pipeline) if request.job else None
+    options = _gateway_options(settings)
     share = await trio.to_thread.run_sync(Share, request.share)
     try:
-        key = _key(request, share.claim)
+        key = _key(request, wanted, share.claim)
         other = OtherSide(share, settings.sidecar.lost_seconds)
         async with beside(partial(watch_signals, stop)), beside(other.run):
             await other.do(partial(share.put_script, _limits(settings)))
-            return await _Sidecar(settings, request, prepared, key, token, other, log, stop, ready).to_end()
+            return await _Sidecar(settings, request, prepared, options, key, token, other, log, stop, ready).to_end()
     finally:
         share.close()
 
@@ -149,6 +151,7 @@ class _Sidecar:
     settings: Settings
     request: SidecarRequest
     prepared: Ready
+    options: GatewayOptions
     key: JobKey
     token: str | None
     other: OtherSide
@@ -240,7 +243,7 @@ class _Sidecar:
             outcome = await run_foreign(
                 session,
                 replace(self.prepared, host=replace(self.prepared.host, spans=telemetry.spans)),
-                self._serve(telemetry.answered),
+                partial(gateway_of_attempt, options=replace(self.options, on_request=telemetry.answered)),
                 self.other,
                 log=self.log,
                 kept=JobLog(store, session.key),
@@ -253,20 +256,18 @@ class _Sidecar:
         sentence = _sentence(job, outcome.reason) if is_done else f"{self.key}: {outcome.reason}"
         return Result(self.key, outcome.status, sentence, job)
 
-    def _serve(self, answered: Callable[[Access], None]) -> Callable[..., AbstractAsyncContextManager[str]]:
-        settings = self.settings
-        options = replace(
-            options_of(settings.gateway, answered),
-            bind=settings.sidecar.listen,
-            tls=tls_of(settings.sidecar.tls_cert, settings.sidecar.tls_key),
-        )
-        return partial(gateway_of_attempt, options=options)
+
+def _gateway_options(settings: Settings) -> GatewayOptions:
+    """Return what the gateway is told; raises `CertificateInvalid` and what keeps it from listening."""
+    options = options_of(settings.gateway, lambda _access: None)
+    tls = tls_of(settings.sidecar.tls_cert, settings.sidecar.tls_key)
+    listen(settings.sidecar.listen).close()  # before there is a job, which would end with this
+    return replace(options, bind=settings.sidecar.listen, tls=tls)
 
 
-def _key(request: SidecarRequest, claim: Callable[[str], str]) -> JobKey:
+def _key(request: SidecarRequest, wanted: CommitId | None, claim: Callable[[str], str]) -> JobKey:
     """Return the job that the command line names, or the folder, or a new one; the folder is its own from now on."""
     pipeline = request.pipeline
-    wanted = _parse(request.job, pipeline) if request.job else None
     key = JobKey(pipeline.project, pipeline.name, wanted or new_commit_id())
     claimed = claim(str(key))
     if claimed == str(key):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -298,6 +299,24 @@ def test_files_are_as_readable_as_the_folder_is(sides):
     assert modes == {"run": 0o755, "clients": 0o755, "pfs": 0o755} | dict.fromkeys(("alive", "env", "job"), 0o644)
     assert (sides.share / "clients" / "credentials").stat().st_mode & 0o777 == 0o644
     assert sides.run("true").wait(SECONDS) == 0
+
+
+def test_an_address_or_a_certificate_that_cannot_be_is_refused_before_there_is_a_job(sides):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for options in (("--listen", f"127.0.0.1:{port}"), ("--tls-cert", "none.pem", "--tls-key", "none.pem")):
+            assert sides.sidecar(*options).end() == 2
+    assert not sides.share.exists()
+
+
+def test_a_job_that_is_stopped_ends_the_command(sides):
+    sidecar = sides.sidecar()
+    user = sides.command(f"{WRITE}\n{HANG}")
+    ready = sidecar.ready()
+    assert user.stdout.readline() == "begun\n"
+    sides.ask("job", "stop", ready["job"])
+    assert (sidecar.end(), user.wait(SECONDS)) == (143, 143)
+    assert sides.jobs()[0].state is JobState.KILLED
 
 
 def test_output_that_is_no_bucket_cannot_be_handed_over(sides):
