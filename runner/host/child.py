@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,10 @@ class CouldNotStart(Invalid):
     """The command did not run at all: not found, not executable, no such user or folder."""
 
 
+class CannotLaunch(Unavailable):
+    """The machine gives no more processes or descriptors."""
+
+
 class LauncherDied(Unavailable):
     """Something killed the launcher before it could say how the command ended."""
 
@@ -48,31 +53,34 @@ class Child:
     """
 
     def __init__(self, *, has_stdin: bool) -> None:
+        """Start the launcher; raises `CannotLaunch`."""
         self.settled, self.exited, self.gone = trio.Event(), trio.Event(), trio.Event()
         self.exit: ProcessExit | None = None
         self.failure: CouldNotStart | None = None
         self.leftovers: tuple[str, ...] = ()
-        ours, theirs = socket.socketpair()
-        stdout, stdout_of_child = os.pipe()
-        stderr, stderr_of_child = os.pipe()
-        stdin_of_child, stdin = os.pipe() if has_stdin else (subprocess.DEVNULL, None)
-        # Not trio's own start: it forks in a worker thread, and Linux takes the end of that thread for the death of
-        # the parent. https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
-        self._popen = subprocess.Popen(  # noqa: S603  # our own file, in our own interpreter
-            [sys.executable, "-I", "-S", str(_LAUNCHER), str(theirs.fileno())],
-            stdin=stdin_of_child,
-            stdout=stdout_of_child,
-            stderr=stderr_of_child,
-            pass_fds=[theirs.fileno()],
-            env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
-            start_new_session=True,
-        )
-        theirs.close()
-        os.close(stdout_of_child)
-        os.close(stderr_of_child)
-        if has_stdin:
-            os.close(stdin_of_child)
-        self._control = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+        with ExitStack() as ours, ExitStack() as theirs:  # ends of the child, closed here, and ours, if nothing starts
+            try:
+                control, control_of_child = socket.socketpair()
+                ours.callback(control.close)
+                theirs.callback(control_of_child.close)
+                stdout, stdout_of_child = _pipe(ours, theirs)
+                stderr, stderr_of_child = _pipe(ours, theirs)
+                stdin_of_child, stdin = _pipe(theirs, ours) if has_stdin else (subprocess.DEVNULL, None)
+                # Not trio's own start: it forks in a worker thread, and Linux takes the end of that thread for the
+                # death of the parent. https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+                self._popen = subprocess.Popen(  # noqa: S603  # our own file, in our own interpreter
+                    [sys.executable, "-I", "-S", str(_LAUNCHER), str(control_of_child.fileno())],
+                    stdin=stdin_of_child,
+                    stdout=stdout_of_child,
+                    stderr=stderr_of_child,
+                    pass_fds=[control_of_child.fileno()],
+                    env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+                    start_new_session=True,
+                )
+            except OSError as exc:
+                raise CannotLaunch(f"no command can be started now: {exc.strerror}") from exc
+            ours.pop_all()
+        self._control = trio.SocketStream(trio.socket.from_stdlib_socket(control))
         self._stdin = None if stdin is None else trio.lowlevel.FdStream(stdin)
         self.stdout = trio.lowlevel.FdStream(stdout)
         self.stderr = trio.lowlevel.FdStream(stderr)
@@ -148,6 +156,14 @@ class Child:
             return b""
 
 
+def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:
+    """Make a pipe, each end closed by its owner's stack."""
+    reading, writing = os.pipe()
+    reader.callback(os.close, reading)
+    writer.callback(os.close, writing)
+    return reading, writing
+
+
 def _explain(step: str, number: int, detail: str) -> CouldNotStart:
     """Say in one sentence why nothing runs."""
     message, hint = f"{detail or step}: {os.strerror(number)}" if number else detail, ""
@@ -164,6 +180,8 @@ def _explain(step: str, number: int, detail: str) -> CouldNotStart:
             message, hint = f"working_dir {message}", "it is taken from the root of the file system; make it or drop it"
         case "interpreter", errno.ETXTBSY:
             message, hint = f"{detail}: somebody has it open for writing", "close it, or write a copy and rename that"
+        case "launcher", _:
+            message = f"could not be launched: {os.strerror(number)}"
         case "limits" | "groups", _:
             message, hint = f"could not set its limits: {os.strerror(number)}", '[job] limits = "off" sets none'
         case "user", _:

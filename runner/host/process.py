@@ -118,6 +118,7 @@ async def run_process(
 
     Raises:
         CouldNotStart: (Invalid) nothing ran.
+        CannotLaunch: (Unavailable) the machine gives no more processes or descriptors.
         LauncherDied: (Unavailable) something killed the launcher, and with it the command.
         CannotLimit: (Unavailable) there is no group for the shared limits.
         Whatever *on_lines* raises, in a group.

@@ -1,4 +1,5 @@
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from runner.host.child import CouldNotStart
+from runner.host.child import CannotLaunch, CouldNotStart
 from runner.host.lines import CUT
 from runner.host.process import Command, User, run_process
 from runner.host.redact import Redactor
@@ -198,6 +199,19 @@ async def test_no_descriptor_stays_open(run):
     assert descriptors() == before
 
 
+async def test_without_descriptors_it_is_said_and_none_is_lost(run):
+    await run("true")
+    before, usual = descriptors(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    for spare in range(1, 9):  # runs out of them at another step each time
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + spare, usual[1]))
+        try:
+            with pytest.raises(CannotLaunch, match="no command can be started now: Too many open files"):
+                await run("true", stdin=b"x")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+    assert descriptors() == before
+
+
 async def test_a_grandchild_that_holds_the_pipe_delays_nothing(run, heard, mark):
     """`trio.run_process` waits for it: the end of the pipe, not of the command, would be the end of the run."""
     with trio.fail_after(10):
@@ -375,8 +389,6 @@ def our_oom_score() -> str:
 
 
 async def test_limits_hold(run, heard):
-    import resource
-
     await run(
         "sh", "-c", "ulimit -n; ulimit -c", limits={resource.RLIMIT_NOFILE: (77, 77), resource.RLIMIT_CORE: (0, 0)}
     )

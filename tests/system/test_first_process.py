@@ -19,6 +19,7 @@ from tests.system.processes import MARK, alive, wait_until
 
 ROGUE = Path(__file__).with_name("programs") / "rogue.py"
 GRACE_SECONDS = 2
+SLACK_SECONDS = 15  # of a busy machine
 SETTINGS = {"RUNNER_JOB_GRACE_SECONDS": str(GRACE_SECONDS), "RUNNER_ADMIN_LISTEN": "127.0.0.1:0"}
 
 
@@ -118,7 +119,8 @@ def _go(runner: Runner, way: str) -> None:
 
 @pytest.mark.parametrize("namespaces", ["auto", "off"])
 def test_a_worker_keeps_nobody_of_a_job_that_ended(runner, rogue, namespaces) -> None:
-    with Container(runner, "worker", rogue, RUNNER_JOB_NAMESPACES=namespaces) as container:
+    settings = {"RUNNER_JOB_NAMESPACES": namespaces, "RUNNER_JOB_GRACE_SECONDS": "60"}
+    with Container(runner, "worker", rogue, **settings) as container:
         ready = json.loads(container.process.stdout.readline())
         assert ready["pid"] != 1
         _go(runner, "leave")
@@ -126,7 +128,7 @@ def test_a_worker_keeps_nobody_of_a_job_that_ended(runner, rogue, namespaces) ->
         wait_until(lambda: len(container.inhabitants()) == 1)
         status, seconds = container.end(signal.SIGTERM)
     assert status == 0
-    assert seconds < GRACE_SECONDS  # there was nothing to wait for
+    assert seconds < 30  # there was nothing to wait for
     assert "leftovers.killed" in container.log
 
 
@@ -138,7 +140,7 @@ def test_a_worker_ends_within_the_grace_whatever_its_job_does(runner, rogue, nam
         status, seconds = container.end(signal.SIGTERM)
         assert alive(container.mark) == []
     assert status == 0
-    assert GRACE_SECONDS <= seconds < GRACE_SECONDS + 5
+    assert GRACE_SECONDS <= seconds < GRACE_SECONDS + SLACK_SECONDS
     assert [job["state"] for job in runner.ask("job", "list")] == ["JOB_CREATED"]  # given back
 
 
@@ -147,8 +149,8 @@ def test_whoever_outlives_a_killed_launcher_is_reaped_by_process_1(runner, rogue
     with Container(runner, "worker", rogue, RUNNER_JOB_NAMESPACES="off") as container:
         _go(runner, "orphan")
         wait_until(lambda: '"job.failed"' in container.log)
-        wait_until(lambda: "Z" not in container.inhabitants().values())
-        assert len(container.inhabitants()) == 3  # the runner, and the two that sleep on
+        wait_until(lambda: len(container.inhabitants()) == 3)  # the runner, and the two that sleep on
+        assert "Z" not in container.inhabitants().values()
         os.kill(next(pid for pid in container.inhabitants() if pid in _children()[container.first][1:]), signal.SIGKILL)
         wait_until(lambda: len(container.inhabitants()) == 2)
         assert container.end(signal.SIGTERM)[0] == 0
@@ -171,7 +173,7 @@ def test_a_signal_to_process_1_stops_the_job(runner, rogue, number) -> None:
         status, seconds = container.end(number)
         assert alive(container.mark) == []
     assert status == 128 + number
-    assert seconds < GRACE_SECONDS + 5
+    assert seconds < GRACE_SECONDS + SLACK_SECONDS
 
 
 def test_a_signal_that_comes_while_it_starts_is_not_lost(runner, rogue) -> None:
@@ -179,7 +181,7 @@ def test_a_signal_that_comes_while_it_starts_is_not_lost(runner, rogue) -> None:
         wait_until(lambda: len(container.inhabitants()) == 1)  # before, it is the interpreter that starts
         status, seconds = container.end(signal.SIGTERM)
     assert status in (0, 128 + signal.SIGTERM)
-    assert seconds < GRACE_SECONDS
+    assert seconds < SLACK_SECONDS
 
 
 def test_a_server_ends_well(runner) -> None:
