@@ -37,8 +37,11 @@ async def create(options: Options, spec: Path) -> None:
     from runner.store import registry
 
     async with opened(options) as world:
-        made = [await registry.create(world.store, one.pipeline) for one in _load(world, spec)]
-        _tell_written(world, "made", made)
+        made = []
+        for one in _load(world, spec):
+            made.append(each := await registry.create(world.store, one.pipeline))
+            remark(options, f"made the pipeline {each.name}, now at version {each.version}")
+        _tell_written(world, made)
 
 
 @pipeline.command("update")
@@ -53,12 +56,17 @@ async def update(options: Options, spec: Path, *, reprocess: bool) -> None:
     made of what the inputs hold.
     """
     from runner.cli.world import opened
-    from runner.store import registry
+    from runner.store import pipelines, registry
 
     async with opened(options) as world:
-        loaded = _load(world, spec)
-        changed = [await registry.update(world.store, one.pipeline, reprocess=reprocess) for one in loaded]
-        _tell_written(world, "updated", changed)
+        changed = []
+        for one in _load(world, spec):
+            before = await pipelines.inspect(world.store, one.pipeline.project, one.pipeline.name)
+            changed.append(each := await registry.update(world.store, one.pipeline, reprocess=reprocess))
+            is_same = before.version == each.version
+            done = "the pipeline {} stays at" if is_same else "updated the pipeline {}, now at"
+            remark(options, f"{done.format(each.name)} version {each.version}")
+        _tell_written(world, changed)
 
 
 def _load(world: World, spec: Path) -> Sequence[Loaded]:
@@ -70,11 +78,9 @@ def _load(world: World, spec: Path) -> Sequence[Loaded]:
     return loaded
 
 
-def _tell_written(world: World, done: str, written: Sequence[Registered]) -> None:
+def _tell_written(world: World, written: Sequence[Registered]) -> None:
     from runner.cli import documents
 
-    for each in written:
-        remark(world.options, f"{done} the pipeline {each.name}, now at version {each.version}")
     described = [documents.pipeline_info(each) for each in written]
     world.tell(described[0] if len(described) == 1 else described, [])
 

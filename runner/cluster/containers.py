@@ -124,7 +124,7 @@ class Containers:
     def _container(self, name: str, image: str, argv: list[str], places: Sequence[Place]) -> dict[str, Any]:
         return {
             "name": name,
-            "image": image,
+            "image": _checked(image, name),
             "command": argv,
             "securityContext": of_container(),
             "volumeMounts": volumes.mounts_of(places),
@@ -137,8 +137,6 @@ class Containers:
         if is_wrapped and not self._request.image and image == DEFAULTS["transform"]["image"]:
             hint = "give --runner-image IMAGE, from which it is copied, or an --image that holds it"
             raise ImageMissing(f"the command's image is {image}, in which there is no runner", hint=hint)
-        if not image or image != image.strip():
-            raise ImageMissing(f"the command's image is {image!r}", hint="give transform.image, or --image")
         return image
 
     def _resources_of_sidecar(self) -> dict[str, Any]:
@@ -152,7 +150,7 @@ class Containers:
             "RUNNER_BLOBS": request.blobs,
             "RUNNER_LOG_FORMAT": "json",
             "RUNNER_LOG_STREAM": "stdout",
-            "RUNNER_JOB_GRACE_SECONDS": f"{request.grace_seconds:g}",
+            "RUNNER_JOB_GRACE_SECONDS": f"{request.grace_seconds:.12g}",
             "RUNNER_JOB_PRIVATE_TMP": "true",
             "RUNNER_SECRETS_FOLDER": secrets.FOLDER if self._secrets_of_runner else "",
             "RUNNER_AUTH_ENABLED": "true" if "s3" in ports_of(request) else "",
@@ -183,6 +181,15 @@ class Containers:
 
     def _ports(self) -> list[dict[str, Any]]:
         return [{"name": name, "containerPort": port} for name, port in ports_of(self._request).items()]
+
+
+def _checked(image: str, container: str) -> str:
+    """Return an image that can be one; raises `ImageMissing`."""
+    if not image or image != image.strip():
+        raise ImageMissing(
+            f"the image of container {container!r} is {image!r}", hint="give one such as example.com/a:1"
+        )
+    return image
 
 
 def _probes() -> dict[str, Any]:

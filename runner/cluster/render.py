@@ -16,6 +16,7 @@ from runner.cluster.volumes import SPEC_FILE, STDIN_FILE
 from runner.model.errors import Invalid
 from runner.model.pipeline import Pipeline
 from runner.spec.dump import as_yaml
+from runner.spec.load import SIZE_LIMIT_BYTES
 from runner.spec.schema import PipelineSpec
 
 Manifest = Mapping[str, Any]
@@ -26,6 +27,10 @@ _MOST_REPLICAS = 2**31 - 1
 
 class TooManyWorkers(Invalid):
     """More than a Deployment can have."""
+
+
+class SpecTooLarge(Invalid):
+    """More, written out with its defaults, than is read again in the pod; of that a ConfigMap holds two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def render(pipeline: Pipeline, request: Request) -> Rendered:
     _check(request)
     spec = PipelineSpec.model_validate(pipeline.spec)
     base = request.name or names.base_name(pipeline.project, pipeline.name)
-    config = {"data": {SPEC_FILE: as_yaml(pipeline.spec), **_stdin(pipeline, request)}}
+    config = {"data": {SPEC_FILE: _spec_text(pipeline), **_stdin(pipeline, request)}}
     config_name = names.with_digest(base, config)
     pod = patched(pods.pod_of(pipeline, spec, request, config_name), spec)
     if request.topology is Topology.WORKER:
@@ -139,6 +144,16 @@ def _stdin(pipeline: Pipeline, request: Request) -> dict[str, str]:
     """Return what a command reads that no runner starts."""
     lines = pipeline.transform.stdin
     return {} if lines is None or request.topology is not Topology.SIDECAR else {STDIN_FILE: "\n".join(lines) + "\n"}
+
+
+def _spec_text(pipeline: Pipeline) -> str:
+    """Return the effective spec as the pod reads it; raises `SpecTooLarge`."""
+    text = as_yaml(pipeline.spec)
+    size = len(text.encode())
+    if size > SIZE_LIMIT_BYTES:
+        hint = "put what is long in transform.stdin or transform.env into the image"
+        raise SpecTooLarge(f"written out the spec has {size} bytes, where {SIZE_LIMIT_BYTES} are allowed", hint=hint)
+    return text
 
 
 def _replicas(spec: PipelineSpec) -> int:

@@ -217,7 +217,7 @@ class _World:
 
     async def _collect(self, attempt: AttemptSession) -> tuple[str, bool]:
         """Take what lies in /pfs/out; return why it cannot be kept, and whether it never will."""
-        view = ChildView(self._scratch.mounts, own=() if self._ready.user is None else (str(self._scratch.pfs),))
+        view = ChildView(self._scratch.mounts, uid=None if self._ready.user is None else self._ready.user.uid)
         try:
             await collect(attempt.out, view, f"{self._scratch.places.pfs}/{OUTPUT_BUCKET}")
         except WrittenTwice as exc:

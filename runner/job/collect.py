@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,13 +19,13 @@ import trio
 from runner.model.entry import Attributes, Condition
 from runner.model.errors import Invalid
 from runner.store.files import names
-from runner.store.files.importing import SourceUnreadable, pieces_of
 from runner.store.files.lanes import in_lanes
 from runner.store.output import OutBucket
 from runner.store.refusals import PreconditionFailed
 
 BATCH_FILES = 64
 _LINKS_MAX = 40
+_PIECE_BYTES = 1024 * 1024
 _NOT_DATA = (b"/proc", b"/sys", b"/dev")
 _ABSENT = Condition(if_none_match=("*",))
 
@@ -47,11 +47,12 @@ class ChildView(NamedTuple):
 
     Attributes:
         mounts: Pairs of source and target; later ones lie above earlier ones.
-        own: Folders of this machine from which links are followed to files; empty: from everywhere.
+        uid: Of whom the program ran as, when that is not who we are: then nothing is read that is not his, wherever
+            a link leads, because he may have been kept from what we may read. None: we are who it was.
     """
 
     mounts: Sequence[tuple[str, str]]
-    own: Sequence[str] = ()
+    uid: int | None = None
 
     def place(self, path: bytes) -> bytes:
         """Return where the program's *path* lies on this machine."""
@@ -61,11 +62,9 @@ class ChildView(NamedTuple):
                 return os.fsencode(source) + path[len(below) :]
         return path
 
-    def may_read(self, place: bytes) -> bool:
-        """Tell whether the program could have read what lies at *place*, as far as we know, and whether it is data."""
-        if any(_is_below(place, folder) for folder in _NOT_DATA):
-            return False
-        return not self.own or any(_is_below(place, os.fsencode(folder)) for folder in self.own)
+    def refusal(self, status: os.stat_result) -> str:
+        """Return why a file or folder is not read; empty: it may be."""
+        return "belongs to another user" if self.uid is not None and status.st_uid != self.uid else ""
 
 
 class _File(NamedTuple):
@@ -82,20 +81,18 @@ async def collect(bucket: OutBucket, view: ChildView, out: str) -> None:
         out: A folder in it.
 
     Raises:
-        OutputUnfit: A link leads nowhere or where we do not follow, a name is none of a key, a file is unreadable.
+        OutputUnfit: *out* is gone, a link leads nowhere or to no data, a name is none of a key, a file cannot be read
+            or is not his.
         WrittenTwice: Of one path.
         What `Bucket.put` raises.
     """
     files = _walk(view, os.fsencode(out))
 
     async def put(file: _File) -> None:
-        body = _Body(file.place)
         try:
-            await bucket.put(file.key, body, Attributes(), _ABSENT)
+            await bucket.put(file.key, _Body(view, file, _told(out, file.key)), Attributes(), _ABSENT)
         except PreconditionFailed as exc:
             raise WrittenTwice(file.key) from exc
-        except SourceUnreadable as exc:
-            raise OutputUnfit(f"{_told(out, file.key)} cannot be read") from exc
 
     while batch := await trio.to_thread.run_sync(lambda: list(islice(files, BATCH_FILES))):
         await in_lanes(iter(batch), put, lanes=BATCH_FILES)
@@ -106,22 +103,49 @@ class _Body:
 
     checksum = None
 
-    def __init__(self, place: bytes) -> None:
-        self._place = place
+    def __init__(self, view: ChildView, file: _File, shown: str) -> None:
+        self._view = view
+        self._file = file
+        self._shown = shown
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        async with aclosing(pieces_of(self._place)) as pieces:
-            async for piece in pieces:
+        with self._told():
+            # What left the job's processes may still put a link, a pipe or another's file in its place.
+            fd = os.open(self._file.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(fd)
+            why = self._view.refusal(status) if stat.S_ISREG(status.st_mode) else "is no regular file any more"
+            if why:
+                raise OutputUnfit(f"{self._shown} {why}")
+            while True:
+                with self._told():
+                    piece = await trio.to_thread.run_sync(os.read, fd, _PIECE_BYTES)
+                if not piece:
+                    return
                 yield piece
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise OutputUnfit(f"{self._shown} cannot be read: {exc.strerror}") from exc
 
 
 def _walk(view: ChildView, out: bytes) -> Iterator[_File]:
     """Yield every file below *out*, a folder reached by a link under the link's name; blocks."""
-    pending: list[tuple[bytes, bytes, tuple[bytes, ...]]] = [(b"", out, (out,))]
+    root, status = _follow(view, out, shown=os.fsdecode(out))
+    if not stat.S_ISDIR(status.st_mode):
+        raise OutputUnfit(f"{os.fsdecode(out)} is no folder any more")
+    pending: list[tuple[bytes, bytes, tuple[bytes, ...]]] = [(b"", root, (root,))]
     while pending:
         prefix, folder, around = pending.pop()
-        with os.scandir(view.place(folder)) as entries:
-            found = sorted(entry.name for entry in entries)
+        try:
+            found = sorted(os.listdir(view.place(folder)))  # noqa: PTH208  # bytes
+        except OSError as exc:
+            raise OutputUnfit(f"{_told(os.fsdecode(out), prefix)} cannot be read: {exc.strerror}") from exc
         for name in found:
             key = prefix + name
             path, status = _follow(view, folder + b"/" + name, shown=_told(os.fsdecode(out), key))
@@ -162,9 +186,12 @@ def _follow(view: ChildView, path: bytes, *, shown: str) -> tuple[bytes, os.stat
         if target.startswith(b"/"):
             done = b""
         rest += target.split(b"/")[::-1]
-    if links and not view.may_read(view.place(done)):
-        raise OutputUnfit(f"{shown} is a symbolic link that leaves /pfs", hint="copy what it leads to")
-    return done, os.lstat(view.place(done or b"/"))
+    if links and any(_is_below(done, folder) for folder in _NOT_DATA):
+        raise OutputUnfit(f"{shown} is a symbolic link to no data: {names.shown(done)}", hint="copy what it leads to")
+    status = os.lstat(view.place(done or b"/"))
+    if why := view.refusal(status):
+        raise OutputUnfit(f"{shown} {why}", hint="copy what it leads to" if links else "")
+    return done, status
 
 
 def _told(out: str, key: bytes) -> str:

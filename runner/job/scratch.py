@@ -40,11 +40,6 @@ class Scratch:
     places: Places
     mounts: tuple[tuple[str, str], ...]
 
-    @property
-    def pfs(self) -> Path:
-        """Where the inputs lie on this machine."""
-        return self.folder / "pfs"
-
     def write_dot_env(self, environment: Mapping[str, str]) -> None:
         """Write ``/pfs/.env``; what a line cannot hold is left out."""
         lines = [f"{name}={value}\n" for name, value in environment.items() if "\n" not in name + value]

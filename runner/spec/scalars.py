@@ -83,7 +83,8 @@ def _json_text(value: Any) -> str:
     if not isinstance(value, str):
         raise _wrong("JSON in a string", r'"{\"hostNetwork\": true}"')
     try:
-        json.loads(value)
+        # Python reads more than JSON: NaN, and halves of surrogate pairs, which cannot be written again.
+        json.dumps(json.loads(value), allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise _wrong("JSON in a string", r'"{\"hostNetwork\": true}"') from None
     return value

@@ -122,6 +122,12 @@ def test_a_sidecar_without_an_image_is_refused():
     assert "--runner-image" in error.value.hint
 
 
+@pytest.mark.parametrize("request_", [Request(image=" a"), Request(image="a:1", runner_image=" ")])
+def test_an_image_that_cannot_be_one_is_refused(request_):
+    with pytest.raises(ImageMissing, match="image of container"):
+        rendered(request=request_)
+
+
 def test_standard_input_reaches_a_command_that_no_runner_starts():
     made = rendered({"transform": {"stdin": ["echo $HOME", "exit 3"]}}, SIDECAR)
     assert made.manifests[0]["data"]["stdin"] == "echo $HOME\nexit 3\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.cluster.policy import FATAL, RETRIED
+from runner.cluster.pods import FINALIZE_SECONDS
+from runner.cluster.policy import FATAL, RETRIED, RETRIES, START_SECONDS
 from runner.cluster.request import Topology
 from tests.cluster.pipelines import REQUESTS, pod_of, rendered, workload
 
@@ -69,3 +70,16 @@ def test_the_deadline_leaves_room_for_every_retry_of_a_job_that_uses_its_time():
     backoff = sum(min(10 * 2**retry, 360) for retry in range(job["backoffLimit"]))
     assert job["activeDeadlineSeconds"] >= (job["backoffLimit"] + 1) * (3600 + grace) + backoff
     assert "activeDeadlineSeconds" not in workload(rendered())["spec"]
+
+
+def test_the_documentation_says_the_same():
+    text = (DOCUMENT.parent / "kubernetes.md").read_text(encoding="utf-8")
+    rows = {
+        action: tuple(map(int, re.findall(r"\d+", statuses)))
+        for statuses, action in re.findall(r"^\| ([\d, ]+) \| `(\w+)`", text, re.MULTILINE)
+    }
+    assert rows == {"FailJob": FATAL, "Count": RETRIED}
+    assert f"at most {RETRIES} |" in text
+    assert f"{FINALIZE_SECONDS} s to finalize" in text
+    words = {1: "one", 7: "seven", 10: "ten"}
+    assert f"{words[RETRIES + 1]} times the spec's `jobTimeout` with {words[START_SECONDS // 60]} minutes each" in text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from runner.cluster.names import NotAName
-from runner.cluster.render import TooManyWorkers
+from runner.cluster.render import SpecTooLarge, TooManyWorkers
 from runner.cluster.request import Request, Topology
 from runner.spec.pipelines import load_pipelines
 from tests.cluster import schemas, semantics
@@ -199,3 +199,10 @@ def test_the_spec_in_the_config_map_is_the_effective_one_to_the_byte(tmp_path):
     (loaded,) = load_pipelines(file, project="another")
     assert loaded.pipeline == pipeline
     assert container(pod_of(render(pipeline, REQUESTS[Topology.JOB])), "user")["command"][2] == "/etc/runner/spec.yaml"
+
+
+def test_a_spec_that_no_pod_would_read_is_refused():
+    long = {"transform": {"stdin": ["x" * 400_000]}}
+    assert rendered(long).manifests
+    with pytest.raises(SpecTooLarge):
+        rendered({"transform": {"stdin": ["x\n" * 120_000]}})

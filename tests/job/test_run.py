@@ -205,6 +205,23 @@ async def test_a_failing_err_cmd_recovers_nothing(job):
     assert (await job("false", datum_tries=1, transform={"err_cmd": ("false",)})).status == 1
 
 
+async def test_err_cmd_may_accept_a_status_too(job):
+    transform = {"err_cmd": ("sh", "-c", "exit 7"), "accept_return_code": frozenset({7})}
+    assert (await job("false", datum_tries=1, transform=transform)).job.data_recovered == 1
+
+
+async def test_err_cmd_runs_after_a_timeout_too(job):
+    transform = {"err_cmd": ("true",)}
+    outcome = await job("sleep", "1000", datum_tries=1, datum_timeout_seconds=0.2, transform=transform)
+    assert (outcome.status, outcome.job.data_recovered) == (0, 1)
+
+
+async def test_what_succeeds_after_it_was_recovered_has_succeeded(job, tmp_path):
+    script = f"test -e {tmp_path}/again && exit 0; touch {tmp_path}/again; exit 1"
+    outcome = await job("sh", "-c", script, datum_tries=2, transform={"err_cmd": ("true",)})
+    assert (outcome.job.data_processed, outcome.job.data_recovered) == (1, 0)
+
+
 async def test_datum_timeout_ends_a_try(job):
     outcome = await job("sleep", "1000", datum_tries=2, datum_timeout_seconds=0.2)
     assert (outcome.status, outcome.job.state) == (124, JobState.FAILURE)

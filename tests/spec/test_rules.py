@@ -130,6 +130,8 @@ def test_b_pod_strings_hold_patches():
         "podPatch must hold a JSON list of operations, each with op and path",
     ]
     assert problems_with({"podSpec": "[]"}) == ["podSpec must hold a JSON object"]
+    for text in ('{"a": NaN}', '{"a": "\\ud800"}', "[Infinity]"):  # Python reads these, and nobody else
+        assert problems_with({"podSpec": text}) == [f"podSpec is {json.dumps(text)}; it must be JSON in a string"]
     assert problems_with({"podPatch": {"op": "add"}}) == ["podPatch is a mapping; it must be JSON in a string"]
 
 

@@ -1,6 +1,7 @@
 """Jobs of many datums: real store, real gateway, real children, with namespaces where permitted and without."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ import pytest
 
 from runner.host.settings import resolve
 from runner.job.outcome import JobOutcome
+from runner.job.prepare import NoSuchUser
 from runner.model.entry import Attributes
 from runner.model.job import Attempt, DatumState, JobDatum, JobState
 from runner.model.provenance import Observed, Record
@@ -295,6 +297,22 @@ async def test_a_recovered_datum_leaves_nothing_and_the_job_succeeds(job, tmp_pa
     assert again.states == [DatumState.SKIPPED, DatumState.RECOVERED]
 
 
+async def test_files_of_a_group_that_cannot_lie_beside_one_another_fail_it(job, settings):
+    """Keys may be so; each of them alone can be given."""
+
+    async def body():
+        yield b"x"
+
+    async with open_store(settings.store) as store, open_change(store, "default", "in", "master") as change:
+        for key in (b"a", b"a/b"):
+            await change.put(key, body(), Attributes())
+        await change.commit()
+    assert (await job(pipeline_of(pfs("in"), "true"))).job.data_total == 2
+    done = await job(pipeline_of({"group": [pfs("in"), pfs("in", "/none", name="other")]}, "echo ran"))
+    assert (done.outcome.status, done.watcher.said()) == (2, [])
+    assert "a file, a folder or a symbolic link is in the way" in done.outcome.reason
+
+
 # What it leaves in /pfs/out
 
 
@@ -331,7 +349,9 @@ async def test_out_takes_files_and_what_links_lead_to(job, tmp_path):
         ("ln -s nothing $RUNNER_PFS/out/dangling", "out/dangling is a symbolic link to nothing"),
         ("ln -s . $RUNNER_PFS/out/around", "out/around is a symbolic link to a folder around it"),
         ("ln -s itself $RUNNER_PFS/out/itself", "out/itself is a symbolic link to itself"),
-        ("ln -s /proc/self/environ $RUNNER_PFS/out/environ", "out/environ is a symbolic link that leaves /pfs"),
+        ("ln -s /proc/self/environ $RUNNER_PFS/out/environ", "out/environ is a symbolic link to no data: /proc/"),
+        ("rmdir $RUNNER_PFS/out", "out cannot be read: No such file"),
+        ("rmdir $RUNNER_PFS/out; echo > $RUNNER_PFS/out", "out is no folder any more"),
         ("touch \"$RUNNER_PFS/out/$(printf '\\377')\"", "its name is not UTF-8"),
     ],
 )
@@ -340,6 +360,26 @@ async def test_what_cannot_be_kept_fails_the_datum_in_one_sentence(job, tmp_path
     done = await job(pipeline_of(pfs("in"), line), **{"in": source})
     assert (done.outcome.status, done.job.state) == (1, JobState.FAILURE)
     assert told in done.outcome.reason
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ln -s {secret} $RUNNER_PFS/out/stolen", "rmdir $RUNNER_PFS/out; ln -s {folder} $RUNNER_PFS/out"],
+)
+async def test_a_link_shows_nobody_what_he_may_not_read(job, tmp_path, line):
+    """The runner may read more than the user that the spec names; output is not a way to it."""
+    source = folder_of(tmp_path / "in", {"a": "1"})
+    folder = folder_of(tmp_path / "own", {"secret": "s"})
+    spec = pipeline_of(pfs("in"), line.format(secret=folder / "secret", folder=folder), transform={"user": "nobody"})
+    if os.geteuid() != 0:  # only root may become another
+        with pytest.raises(NoSuchUser):
+            await job(spec, **{"in": source})
+        return
+    done = await job(spec, **{"in": source})
+    assert done.outcome.status == 1
+    assert "belongs to another user" in done.outcome.reason
+    mine = pipeline_of(pfs("in"), "cp $in $RUNNER_PFS/out; ln -s $in $RUNNER_PFS/out/b", transform={"user": "nobody"})
+    assert (await job(mine)).output == {"a": b"1", "b": b"1"}
 
 
 async def test_nothing_of_a_failed_try_remains(job, tmp_path):

@@ -128,7 +128,7 @@ class _Import:
     async def _put(self, file: _File) -> None:
         key = self._prefix + file.key
         if not await self._is_same(self._change.find(key), file):
-            pieces = _at_once(file.data) if file.data is not None else pieces_of(self._found.path(file.key))
+            pieces = _at_once(file.data) if file.data is not None else _pieces(self._found.path(file.key))
             attributes = Attributes(metadata={MTIME: mtimes.encode(file.mtime_ns)})
             async with aclosing(pieces):
                 await self._change.put(key, pieces, attributes)
@@ -186,7 +186,7 @@ def _load(key: bytes, path: bytes) -> _File:
 
 async def _digest(path: bytes) -> bytes:
     digest = digests.new("BLAKE3")
-    async with aclosing(pieces_of(path)) as pieces:
+    async with aclosing(_pieces(path)) as pieces:
         async for piece in pieces:
             await trio.to_thread.run_sync(digest.update, piece)
     return digest.digest()
@@ -196,8 +196,7 @@ async def _at_once(data: bytes) -> AsyncGenerator[bytes, None]:
     yield data
 
 
-async def pieces_of(path: bytes) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of a file; raises `SourceUnreadable`."""
+async def _pieces(path: bytes) -> AsyncGenerator[bytes, None]:
     try:
         async with await trio.open_file(path, "rb") as file:
             while piece := await file.read(PIECE_BYTES):
