@@ -1,7 +1,8 @@
 """What a job is about to run: its datums, written down, and which of them are as they were.
 
-A datum is the same when its files are, and what processes them: the command with its input and variables, and those
-files of this machine that the command names. What those import is not looked at.
+A datum is the same when its files are, and what processes them: the command with its input and variables, those files
+of this machine that the command names, and the programs among those that lines of its input name. What programs import
+is not looked at.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from runner.store.paths import Match
 from runner.store.sessions import DatumCounts, JobSession
 
 UNTIL_SUCCESS = "until_success"
+_PROGRAMS = frozenset({".py", ".sh", ".bash", ".r", ".R", ".Rmd", ".jl", ".pl", ".rb", ".js", ".sql", ".awk", ".ipynb"})
 _HASHED_MAX_BYTES = 16 * 1024 * 1024
 _IRRELEVANT = ("err_cmd", "err_stdin")  # they run after failures, whose output is not kept
 
@@ -65,6 +67,13 @@ async def plan(session: JobSession, ready: Ready, *, skip: bool) -> Datums:
     return datums
 
 
+def skipped(session: JobSession, counts: DatumCounts) -> str:
+    """Say how many datums are not run."""
+    were, whose = ("is as it was", "its") if counts.data_skipped == 1 else ("are as they were", "their")
+    done = f"{counts.data_skipped:,} of {counts.data_total:,} datums {were} in {session.datums.base}"
+    return f"{done}; {whose} output stays"
+
+
 def nothing_run(session: JobSession, counts: DatumCounts) -> str:
     """Say why no command was run in a job that succeeded."""
     if counts.data_skipped:
@@ -97,23 +106,29 @@ def code_digest(pipeline: Pipeline, path: str | None) -> bytes:
 
 
 def _named_files(pipeline: Pipeline, path: str | None) -> Iterator[Path]:
-    """Yield the regular files that the command names, in a line of its standard input too."""
+    """Yield the regular files that the command names, and the programs that its standard input names."""
     transform = pipeline.transform
-    words = list(transform.cmd)
+    found = shutil.which(transform.cmd[0], path=path) if transform.cmd else None
+    folder = Path("/", transform.working_dir.lstrip("/")) if transform.working_dir else Path()
+    for name in ([found] if found else []) + list(transform.cmd):
+        if _is_file(folder / name):
+            yield folder / name
     for line in transform.stdin or ():
         try:
-            words += shlex.split(line, comments=True)
+            words = shlex.split(line, comments=True)
         except ValueError:  # no shell's line
             continue
-    folder = Path("/", transform.working_dir.lstrip("/")) if transform.working_dir else Path()
-    found = shutil.which(words[0], path=path) if words else None
-    for name in ([found] if found else []) + words:
-        try:
+        for name in words:
             file = folder / name
-            if file.is_file():
+            if _is_file(file) and (file.suffix in _PROGRAMS or os.access(file, os.X_OK)):
                 yield file
-        except (OSError, ValueError):  # no name of a file at all
-            continue
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no name of a file at all
+        return False
 
 
 def _file_digest(file: Path) -> bytes:

@@ -32,7 +32,7 @@ from runner.job.outcome import (
     only,
     status_of,
 )
-from runner.job.plan import nothing_run, plan
+from runner.job.plan import nothing_run, plan, skipped
 from runner.job.prepare import Ready
 from runner.model.errors import Conflict, Invalid, RunnerError
 from runner.model.job import Attempt, DatumState, JobState
@@ -150,16 +150,10 @@ class _Run:
             nursery.start_soon(self._watch_stop)
             if pipeline.job_timeout_seconds is not None:
                 nursery.start_soon(self._watch_time, pipeline.job_timeout_seconds)
-            try:
-                datums = await plan(session, self._ready, skip=self._skip)
-            except Invalid as exc:  # wrong before anything ran
-                failure: Failure | None = Failure(JobState.FAILURE, status_of(exc), " ".join(exc.message.split()))
-            else:
-                self._counts = DatumCounts(data_total=len(datums), data_skipped=self._session.job.data_skipped)
-                failure = await self._run_datums(datums)
-                target = self._ready.egress
-                if failure is None and target is not None and not self._halt.asked.is_set():
-                    self._egress = await egress(session, self._ready, target, self._journal, self._halt)
+            failure = await self._plan_and_run()
+            target = self._ready.egress
+            if failure is None and target is not None and not self._halt.asked.is_set():
+                self._egress = await egress(session, self._ready, target, self._journal, self._halt)
             nursery.cancel_scope.cancel()
         if self._halt.asked.is_set():
             failure = self._halted()
@@ -176,6 +170,16 @@ class _Run:
     async def stopped(self, exc: JobStopped) -> JobOutcome:
         """End the job, which the store lets begin nothing and seal nothing any more."""
         return await self._abandon(Failure(JobState.KILLED, STATUS_SIGNAL + SIGTERM, exc.message))
+
+    async def _plan_and_run(self) -> Failure | None:
+        try:
+            datums = await plan(self._session, self._ready, skip=self._skip)
+        except Invalid as exc:  # wrong before anything ran
+            return Failure(JobState.FAILURE, status_of(exc), " ".join(exc.message.split()))
+        self._counts = DatumCounts(data_total=len(datums), data_skipped=self._session.job.data_skipped)
+        if self._counts.data_skipped:
+            await self._journal.say("datums.skipped", skipped(self._session, self._counts))
+        return await self._run_datums(datums)
 
     async def _run_datums(self, datums: Datums) -> Failure | None:
         """Run all datums, also after one failed, as Pachyderm does; return the first failure."""

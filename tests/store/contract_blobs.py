@@ -53,6 +53,15 @@ class BackendContract:
         assert opened.read(len(whole) - 1, 1) == whole[-1:]
         opened.close()
 
+    def test_a_clone_holds_the_same_or_nothing_and_is_nobody_elses(self, blobs: Blobs, tmp_path):
+        """Where the file system shares no bytes it says so, and the file is as it was."""
+        place = publish(blobs, b"x" * 300_000)
+        with (tmp_path / "clone").open("w+b") as file:
+            is_clone = blobs.clone(place, file.fileno())
+            assert file.read() == (b"x" * 300_000 if is_clone else b"")
+            file.write(b"more")
+        assert stored(blobs, place, 300_000) == b"x" * 300_000
+
     def test_what_can_be_read_without_waiting_is_the_same(self, blobs: Blobs):
         place = publish(blobs, b"x" * 300_000)
         opened = blobs.open(place)

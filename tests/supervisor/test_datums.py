@@ -313,6 +313,20 @@ async def test_files_of_a_group_that_cannot_lie_beside_one_another_fail_it(job, 
     assert "a file, a folder or a symbolic link is in the way" in done.outcome.reason
 
 
+async def test_a_datum_that_recovers_and_then_succeeds_is_a_good_one(job, tmp_path):
+    source = folder_of(tmp_path / "in", {"a": "1"})
+    spec = pipeline_of(
+        pfs("in"),
+        f"test -e {tmp_path}/tried && exit 0",
+        f"touch {tmp_path}/tried; exit 1",
+        datum_tries=2,
+        transform={"err_cmd": ["true"]},
+    )
+    done = await job(spec, **{"in": source})
+    assert (done.states, done.job.data_processed, done.job.data_recovered) == ([DatumState.SUCCESS], 1, 0)
+    assert (await job(spec)).states == [DatumState.SKIPPED]
+
+
 # What it leaves in /pfs/out
 
 
@@ -441,6 +455,7 @@ async def test_what_is_as_it_was_is_not_run_again_and_its_output_stays(job, copi
     assert second.output == {"a/copy": b"a", "b/copy": b"changed", "d/copy": b"new"}
     assert second.states == [DatumState.SKIPPED, DatumState.SUCCESS, DatumState.SUCCESS]
     assert (second.job.data_total, second.job.data_skipped, second.job.data_processed) == (3, 1, 2)
+    assert f"1 of 3 datums is as it was in {first.job.key}; its output stays" in second.watcher.said(user=False)
     assert second.record["skipped"] == {"datums": 1, "job": first.job.key.id}
     third = await job(copies)
     assert third.watcher.said() == []
