@@ -56,6 +56,7 @@ async def open_admin(settings: Settings, store: Store, stop: Stop, *parts: Part)
     names = None if settings.auth.enabled else _names(bind, settings.gateway.advertise)
     app = create_app(health(readiness), metrics_routes(metrics), *parts, names=names)
     async with beside(partial(serve, app, _listen(bind))) as url:
+        _log.info("admin.started", endpoint=url, message=f"health and metrics are at {url}")
         yield Admin(url, readiness, metrics)
 
 
