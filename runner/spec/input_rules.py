@@ -152,6 +152,10 @@ def _check_trigger(pfs: Cursor, report: Report) -> None:
         return
     for name in ("cronSpec", "rateLimitSpec"):
         _check_clock(trigger, name, report)
+    watched, own = trigger.get("branch"), pfs.text("branch")
+    if own and own == (trigger.text("branch") or DEFAULT_BRANCH):
+        message = f"{trigger.path} watches {shown(own)}, the branch that it moves"
+        wrong(report, watched or trigger, message, alternative=f"drop {pfs.path}.branch")
     size, text = trigger.get("size"), trigger.text("size")
     if size is not None and text and not _is_size(text):
         wrong(report, size, f"{size.path} is {shown(text)}; it must be a size", write=spell(report, "size", "100MB"))

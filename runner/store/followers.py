@@ -119,7 +119,7 @@ def _is_ahead(tx: Transaction, old: int, new: int, commits: int) -> bool:
     for _ in range(commits):
         if at is None or at == old:
             return False
-        at = tx.sql.execute(sa.select(t.commit.c.parent).where(t.commit.c.id == at)).scalar()
+        (at,) = tx.db.execute("SELECT parent FROM commits WHERE id = ?", (at,)).fetchone()
     return True
 
 

@@ -154,6 +154,13 @@ def test_places_have_names_of_few_characters(part):
     assert messages == [f'input.pfs.{part} is "a.b"; only letters, digits, underscores and dashes are allowed']
 
 
+def test_a_trigger_watches_another_branch_than_it_moves():
+    (message,) = problems_with_input(pfs(branch="master", trigger={"commits": 2}))
+    assert "watches" in message
+    assert problems_with_input(pfs(branch="daily", trigger={"commits": 2})) == []
+    assert len(problems_with_input(pfs(branch="daily", trigger={"commits": 2, "branch": "daily"}))) == 1
+
+
 def test_a_trigger_can_be_read():
     good = {"size": "100MB", "commits": "2", "cronSpec": "@daily", "rateLimitSpec": "@every 5m", "all": True}
     assert problems_with_input(pfs(trigger=good)) == []
