@@ -1,5 +1,5 @@
 """The fixtures of the system lane."""
 
-from tests.system.fixtures import figures, installed, labresults, runner
+from tests.system.fixtures import built, figures, installed, labresults, runner
 
-__all__ = ["figures", "installed", "labresults", "runner"]  # fixtures of this lane
+__all__ = ["built", "figures", "installed", "labresults", "runner"]  # fixtures of this lane

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.command import Runner
-from tests.system.installed import BY_NAME, ROOT, install
+from tests.system.installed import BY_NAME, ROOT, build, install
 
 Installed = Callable[[str], Mapping[str, str]]
 
@@ -17,8 +17,13 @@ Installed = Callable[[str], Mapping[str, str]]
 @pytest.fixture(scope="session")
 def installed() -> Installed:
     """Install a client by its name; the folder survives the run, and is not below /tmp, which jobs may hide."""
-    cache = Path(os.environ.get("RUNNER_TEST_CACHE", ROOT / ".cache" / "clients")).resolve()
-    return lambda name: install(BY_NAME[name], cache)
+    return lambda name: install(BY_NAME[name], _cache())
+
+
+@pytest.fixture(scope="session")
+def built() -> Callable[[str], Path]:
+    """Build a server by its name; the folder survives the run."""
+    return lambda name: build(name, _cache())
 
 
 @pytest.fixture
@@ -53,6 +58,10 @@ def figures(capsys) -> Callable[[str], None]:
             sys.stdout.write(f"\n{line}")
 
     return show
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("RUNNER_TEST_CACHE", ROOT / ".cache" / "clients")).resolve()
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -82,6 +82,7 @@ CLIENTS = (
 
 BY_NAME: Mapping[str, Client] = {client.name: client for client in CLIENTS}
 NPM_VERSION = "3.1169.0"  # the SDK for JavaScript moves its packages in step
+SERVERS: Mapping[str, str] = {"versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0"}
 COPY_JAR = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
 
@@ -102,6 +103,17 @@ def install(client: Client, cache: Path) -> dict[str, str]:
     if client.maven:
         _find("java")
     return {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", **client.variables}
+
+
+def build(server: str, cache: Path) -> Path:
+    """Build a server from its Go module, and return its program."""
+    module = SERVERS[server]
+    folder = cache / f"{server}-{hashlib.sha256(module.encode()).hexdigest()[:12]}"
+    with _once(folder) as is_new:
+        if is_new:
+            folder.mkdir()
+            _run("go", "install", module, GOBIN=str(folder))
+    return folder / server
 
 
 def _make_environment(folder: Path, pins: Sequence[str], cache: Path) -> None:
@@ -143,6 +155,9 @@ def _find(tool: str) -> str:
     return path
 
 
-def _run(tool: str, *words: str) -> None:
-    done = subprocess.run([_find(tool), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def _run(tool: str, *words: str, **variables: str) -> None:
+    command, environment = [_find(tool), *words], os.environ | variables
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{tool} {' '.join(words)} ended with {done.returncode}:\n{done.stderr}"
