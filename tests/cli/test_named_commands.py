@@ -11,7 +11,7 @@ import pytest
 from runner.cli import app
 
 ROOT = Path(__file__).parents[2]
-_COMMAND = re.compile(r"\brunner ([a-z]+)(?: ([a-z]+))?")
+_COMMAND = re.compile(r"\brunner ([a-z][a-z0-9]*)(?: ([a-z]+))?")
 
 
 def named_in_hints() -> Iterator[tuple[str, str]]:
