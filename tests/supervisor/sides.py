@@ -65,7 +65,7 @@ class Sides:
             "RUNNER_STORE": str(self.store),
             "RUNNER_ADMIN_LISTEN": "127.0.0.1:0",
             "RUNNER_JOB_GRACE_SECONDS": "2",
-            "RUNNER_SIDECAR_LOST_SECONDS": "3",
+            "RUNNER_SIDECAR_LOST_SECONDS": "8",
             **{f"RUNNER_{name.upper()}": value for name, value in settings.items()},
         }
         process = self._start([sys.executable, "-m", "runner", *words], variables, umask=umask)

@@ -133,7 +133,7 @@ def test_a_users_side_that_was_killed_is_missed_and_the_job_fails(sides):
     assert sidecar.end() == 1
     (job,) = sides.jobs()
     assert job.state is JobState.FAILURE
-    assert "gave no sign of life for 3 s" in job.reason
+    assert "gave no sign of life for 8 s" in job.reason
 
 
 def test_a_second_sidecar_leaves_the_folder_to_the_first(sides):

@@ -218,8 +218,8 @@ def test_when_finalize_finds_the_disk_full_the_users_side_is_75_although_its_com
     misses = """
 import http.client
 gateway = http.client.HTTPConnection("10.91.0.1", 1600)
-for number in range(20_000):
-    gateway.request("HEAD", f"/labresults/{number:0200}")
+for number in range(4_000):
+    gateway.request("HEAD", f"/labresults/{number:01000}")
     gateway.getresponse().read()
 print("asked", flush=True)
 import os, time
