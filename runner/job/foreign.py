@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -27,7 +26,6 @@ from runner.job.limits import Limits
 from runner.job.otherside import Ended, OtherSide
 from runner.job.outcome import (
     SIGTERM,
-    STATUS_FAILED,
     STATUS_SIGNAL,
     STATUS_TIMEOUT,
     Failure,
@@ -40,6 +38,7 @@ from runner.job.plan import nothing_run, plan
 from runner.job.prepare import JobHost, Ready
 from runner.job.secrets import Secrets
 from runner.job.share import PLACES
+from runner.job.verdict import judge
 from runner.model.errors import Conflict, Invalid, RunnerError
 from runner.model.job import Attempt, DatumState, JobState, ProcessExit
 from runner.model.pipeline import PfsInput, Pipeline
@@ -47,9 +46,7 @@ from runner.store.joblog import JobLog
 from runner.store.sessions import DatumCounts, JobSession
 from runner.store.stops import JobStopped
 
-STATUS_LATE = 75
 _CLOSE_SECONDS = 10
-_SIGNALS = {"TERM": signal.SIGTERM, "INT": signal.SIGINT}
 
 
 class OutputNotSupported(Invalid):
@@ -272,7 +269,7 @@ class _Foreign:
             nursery.cancel_scope.cancel()
         if broken:
             return None, broken[0]
-        return ended, self._stopped() if self.is_stopping else self._failure_of(ended)
+        return ended, self._stopped() if self.is_stopping else judge(ended, self.ready.pipeline.transform)
 
     async def _watch_stop(self, break_off: Callable[[Failure], None]) -> None:
         """Break off some time after we are told to stop, unless the command had ended by then."""
@@ -313,21 +310,6 @@ class _Foreign:
         await trio.sleep(math.inf if seconds is None else seconds)
         reason = f"{sentences.command_name(words)} was ended by the datum_timeout of {seconds:g}s"
         break_off(Failure(JobState.FAILURE, STATUS_TIMEOUT, reason))
-
-    def _failure_of(self, ended: Ended) -> Failure | None:
-        """Judge a command by its end, as that of a job on this side."""
-        name = sentences.command_name(ended.command) if ended.command else "the command"
-        if ended.word == "LATE":
-            reason = "the other side did not wait for the environment any longer"
-            return Failure(JobState.KILLED, STATUS_LATE, reason)
-        if ended.word:
-            number = _SIGNALS[ended.word]
-            return Failure(JobState.KILLED, STATUS_SIGNAL + number, f"{name} was stopped by {number.name}")
-        if ended.status is None:
-            return Failure(JobState.FAILURE, STATUS_FAILED, f"{name} {ended.problem}")
-        if ended.status == 0 or ended.status in self.ready.pipeline.transform.accept_return_code:
-            return None
-        return Failure(JobState.FAILURE, STATUS_FAILED, f"{name} {sentences.how_shells_say_it_ended(ended.status)}")
 
     async def _say_finished(self, ended: Ended | None, failure: Failure | None) -> None:
         message = failure.reason if failure else f"the command exited {ended.status if ended else ''}"

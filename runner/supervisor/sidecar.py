@@ -25,11 +25,11 @@ from runner.host.settings import Settings
 from runner.host.signals import Stop, watch_signals
 from runner.job.foreign import prepare_foreign, run_foreign
 from runner.job.otherside import OtherSide
-from runner.job.outcome import SIGTERM, STATUS_SIGNAL, status_of
+from runner.job.outcome import SIGTERM, STATUS_SIGNAL
 from runner.job.prepare import JobHost, Ready
 from runner.job.provenance import this_machine
 from runner.job.share import Limits, Share, ShareRefused
-from runner.model.errors import Invalid, RunnerError
+from runner.model.errors import Invalid
 from runner.model.ids import CommitId, is_commit_id, new_commit_id
 from runner.model.job import Job, JobKey, JobState
 from runner.model.pipeline import Pipeline
@@ -43,11 +43,11 @@ from runner.supervisor import inputs
 from runner.supervisor.admin import Admin, open_admin
 from runner.supervisor.gateways import gateway_of_attempt, options_of, tls_of
 from runner.supervisor.heeding import heeding
+from runner.supervisor.result import Result, broken, sentence_of
 from runner.supervisor.run import cancel_when_asked
 from runner.supervisor.storage import open_configured
 from runner.supervisor.tracing import open_telemetry
 
-_STATUS_BUG = 70
 _INHERITED = ("TRACEPARENT",)
 _JOB = re.compile(r"(?:(?P<pipeline>[^@\s]+)@)?(?P<id>[0-9a-f]{32})")
 
@@ -75,38 +75,6 @@ class SidecarRequest:
     sources: Mapping[str, str] = field(default_factory=dict)
     job: str = ""
     hold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a job ended.
-
-    Attributes:
-        status: The runner's for it.
-        sentence: For a person.
-        job: As the store has it; None: it did not come to that.
-    """
-
-    key: JobKey
-    status: int
-    sentence: str
-    job: Job | None = None
-
-    @property
-    def document(self) -> Mapping[str, Any]:
-        """As it is told over the network, in Pachyderm's names."""
-        document: dict[str, Any] = {
-            "job": {"pipeline": {"project": {"name": self.key.project}, "name": self.key.pipeline}, "id": self.key.id},
-            "status": self.status,
-            "message": self.sentence,
-        }
-        if self.job is not None:
-            document["state"] = f"JOB_{self.job.state}"
-            if self.job.state is JobState.SUCCESS:
-                repo = {"name": self.job.output_repo, "type": "user", "project": {"name": self.key.project}}
-                branch = {"repo": repo, "name": self.job.output_branch}
-                document["outputCommit"] = {"repo": repo, "id": self.key.id, "branch": branch}
-        return document
 
 
 Told = Callable[[Mapping[str, str | None]], None]
@@ -174,7 +142,7 @@ class _Sidecar:
                 except (JobLost, ShareRefused):
                     raise
                 except Exception as exc:
-                    await self._tell(_broken(self.key, exc))
+                    await self._tell(broken(self.key, exc))
                     await self._hold()
                     raise
                 await self._hold()
@@ -182,7 +150,7 @@ class _Sidecar:
         except (JobLost, ShareRefused):
             raise  # another process has the job, and what the other side waits for comes from there
         except Exception as exc:
-            await self._tell(_broken(self.key, exc))
+            await self._tell(broken(self.key, exc))
             raise
 
     async def finish(self, job: str, token: str, status: int) -> Mapping[str, Any] | None:
@@ -218,7 +186,7 @@ class _Sidecar:
         ended = await _find(store, self.key)
         if ended is not None:
             opened(None)
-            return Result(self.key, ended.status or 0, _sentence(ended), ended)
+            return Result(self.key, ended.status or 0, sentence_of(ended), ended)
         await self.other.do(self.other.share.clear)
         result = await self._open(store, admin, opened)
         if not admin.readiness.is_started:  # there was nothing to do
@@ -253,7 +221,7 @@ class _Sidecar:
             )
         job = outcome.job
         is_done = job.state is JobState.SUCCESS
-        sentence = _sentence(job, outcome.reason) if is_done else f"{self.key}: {outcome.reason}"
+        sentence = sentence_of(job, outcome.reason) if is_done else f"{self.key}: {outcome.reason}"
         return Result(self.key, outcome.status, sentence, job)
 
 
@@ -300,19 +268,6 @@ async def _find(store: Store, key: JobKey) -> Job | None:
     if not job.state.is_terminal:
         raise JobLost(f"another process has the job {key}", hint=f"runner job inspect {key}")
     return job
-
-
-def _broken(key: JobKey, exc: Exception) -> Result:
-    if isinstance(exc, RunnerError):
-        return Result(key, status_of(exc), f"{key}: {exc.message}")
-    return Result(key, _STATUS_BUG, f"{key}: the sidecar met a bug of its own")
-
-
-def _sentence(job: Job, nothing: str = "") -> str:
-    if job.state is JobState.SUCCESS:
-        done = f"{job.key} succeeded: {job.output_repo}@{job.output_branch} has its commit"
-        return f"{done}; {nothing}" if nothing else done
-    return f"{job.key}: {job.reason}"
 
 
 def _host(settings: Settings, share: Path, token: str | None) -> JobHost:
