@@ -25,7 +25,7 @@ from runner.store.refusals import PreconditionFailed
 
 BATCH_FILES = 64
 _LINKS_MAX = 40
-_PIECE_BYTES = 1024 * 1024
+_PIECE_BYTES = 256 * 1024  # of each file of a batch
 _NOT_DATA = (b"/proc", b"/sys", b"/dev")
 _ABSENT = Condition(if_none_match=("*",))
 
