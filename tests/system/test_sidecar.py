@@ -90,12 +90,12 @@ class Sides:
         (folder / "given" / "value").write_text("12.5\n")
         self.spec = runner.spec("beside", ["unused"])
 
-    def sidecar(self, *words: str, **variables: str) -> subprocess.Popen[str]:
+    def sidecar(self, *words: str, endpoint: str = ENDPOINT, **variables: str) -> subprocess.Popen[str]:
         options = ("--share", self.share, "--input", f"labresults={self._folder / 'given'}", *words)
         command = [sys.executable, "-m", "runner", "sidecar", self.spec, *options, "--listen", f"{HERE}:1600"]
         settings = {"RUNNER_JOB_GRACE_SECONDS": "3", "RUNNER_SIDECAR_LOST_SECONDS": "6", **variables}
         return self._start(
-            self._here, [*command, "--advertise", ENDPOINT, "--admin-listen", ""], self.runner.environment | settings
+            self._here, [*command, "--advertise", endpoint, "--admin-listen", ""], self.runner.environment | settings
         )
 
     def user(self, program: str) -> subprocess.Popen[str]:
@@ -150,6 +150,19 @@ def test_success_is_0_on_both_sides_and_one_commit(sides, runner) -> None:
     assert runner("file", "cat", "beside@master:/a").stdout == "12.5\n"
     assert "server.exposed" in sidecar.stderr.read()
     runner("store", "check")
+
+
+def test_over_tls_the_users_side_finds_its_certificate_in_the_spec(sides, runner, tmp_path) -> None:
+    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    make = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=runner -addext subjectAltName=IP:{HERE}".split()
+    subprocess.run([_tool("openssl"), *make, "-out", cert, "-keyout", key], check=True, capture_output=True)
+    sides.spec = runner.spec("beside", ["unused"], transform={"cmd": ["unused"], "env": {"AWS_CA_BUNDLE": cert}})
+    secure = ENDPOINT.replace("http", "https")
+    sidecar = sides.sidecar("--auth", "--tls-cert", cert, "--tls-key", key, endpoint=secure)
+    user = sides.user(WRITE.replace(ENDPOINT, secure))
+    assert (user.wait(SECONDS), sidecar.wait(SECONDS)) == (0, 0), user.stderr.read()
+    assert runner.keys("beside@master") == ["a", "b"]
+    assert "server.exposed" not in sidecar.stderr.read()
 
 
 def test_failure_is_1_on_both_sides_and_no_commit(sides, runner) -> None:
