@@ -212,7 +212,8 @@ async def test_err_cmd_may_accept_a_status_too(job):
 
 async def test_err_cmd_runs_after_a_timeout_too(job):
     transform = {"err_cmd": ("true",)}
-    outcome = await job("sleep", "1000", datum_tries=1, datum_timeout_seconds=0.2, transform=transform)
+    timeout = 3.0  # within which err_cmd has to begin and end on a busy machine too
+    outcome = await job("sleep", "1000", datum_tries=1, datum_timeout_seconds=timeout, transform=transform)
     assert (outcome.status, outcome.job.data_recovered) == (0, 1)
 
 
