@@ -19,7 +19,7 @@ _STATES = tuple(state.value.lower() for state in JobState)
 
 @noun("job")
 def job() -> None:
-    """List, inspect, follow, stop and delete jobs; JOB is PIPELINE@ID or ID, which 8 digits name."""
+    """List, inspect, follow, stop, rerun and delete jobs; JOB is PIPELINE@ID or ID, which 8 digits name."""
 
 
 @job.command("list")
@@ -144,6 +144,29 @@ async def stop(options: Options, name: str) -> None:
         await control.stop(world.store, found.key)
         ended = await until_ended(world.store, found.key)
         world.tell(documents.job_info(ended), tables.jobs_table([ended], world.now, world.look))
+
+
+@job.command("rerun")
+@_JOB
+@click.pass_obj
+@in_trio
+async def rerun(options: Options, name: str) -> None:
+    """Make a job with the same inputs, for a worker to take, and print its PIPELINE@ID.
+
+    It is run by the spec that its pipeline is registered with now.
+    """
+    from runner.cli import documents
+    from runner.cli.inquiry import one_job
+    from runner.cli.world import opened
+    from runner.store import jobs, registry
+
+    async with opened(options) as world:
+        found = await one_job(world.store, world.project, name)
+        key = await registry.rerun(world.store, found.key)
+        if options.is_json:
+            world.tell(documents.job_info(await jobs.inspect(world.store, key)), [])
+        else:
+            sys.stdout.write(f"{key}\n")
 
 
 @job.command("delete")

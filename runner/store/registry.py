@@ -17,7 +17,7 @@ from runner.model.errors import Conflict, Invalid
 from runner.model.ids import CommitId, new_commit_id
 from runner.model.job import JobKey, JobState
 from runner.model.pipeline import CronInput, Pipeline
-from runner.store import clocks, events, newjobs, pipelines, queue, refs, repos, stops, triggers
+from runner.store import clocks, events, jobs, newjobs, pipelines, queue, refs, repos, stops, triggers
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_ORIGIN, JOB_STATE
 from runner.store.catalog.engine import Transaction
@@ -157,27 +157,52 @@ async def run(store: Store, project: str, name: str, now: datetime) -> JobKey:
         NoSuchPipeline, NotRegistered, PipelineStopped, InputEmpty.
     """
 
-    def find(tx: Transaction) -> Watcher:
-        watcher = _require(tx, project, name)
-        if _is_stopped(tx, watcher.number):
-            raise PipelineStopped(f"the pipeline {name} is stopped", hint=f"runner pipeline start {name}")
-        return watcher
-
     def write(tx: Transaction, job_id: CommitId) -> CommitId:
-        watcher = find(tx)
+        watcher = _require_running(tx, project, name)
         has_one = newjobs.find(tx, watcher.number, job_id) is not None
         if not has_one and not triggers.notice_heads(tx, watcher, job_id):
             empty = triggers.empty_inputs(tx, watcher.pipeline)
             raise InputEmpty(f"there is no job of {name}, for {', '.join(empty)} holds nothing yet")
         return job_id
 
-    watcher, ticked = await store.writer.write(find), new_commit_id()
+    watcher, ticked = await store.writer.write(lambda tx: _require_running(tx, project, name)), new_commit_id()
     for leaf in watcher.pipeline.leaves():
         if isinstance(leaf, CronInput) and (commit := await clocks.tick_by_hand(store, leaf, now)) is not None:
             ticked = commit.id
     key = JobKey(project, name, await store.writer.write(lambda tx: write(tx, ticked)))
     events.tell(store.folder)
     return key
+
+
+async def rerun(store: Store, key: JobKey) -> JobKey:
+    """Make a job with the inputs of another one, by the spec that is registered now; return the new one's address.
+
+    Raises:
+        NoSuchJob, NotRegistered, PipelineStopped.
+        InputEmpty: A commit that it was to read is not there, or a branch that it did not read holds nothing yet.
+    """
+
+    def write(tx: Transaction) -> CommitId:
+        watcher = _require_running(tx, key.project, key.pipeline)
+        job, job_id = jobs.require(tx.sql, key), new_commit_id()
+        if missing := triggers.missing_inputs(tx, job):
+            raise InputEmpty(f"the job {key} cannot be run again: {', '.join(missing)} is not there")
+        if not triggers.repeat(tx, watcher, job, job_id):
+            empty = triggers.empty_inputs(tx, watcher.pipeline)
+            raise InputEmpty(f"there is no job of {key.pipeline}, for {', '.join(empty)} holds nothing yet")
+        return job_id
+
+    again = JobKey(key.project, key.pipeline, await store.writer.write(write))
+    events.tell(store.folder)
+    return again
+
+
+def _require_running(tx: Transaction, project: str, name: str) -> Watcher:
+    """Return a registered pipeline that is not stopped; raises as `run`."""
+    watcher = _require(tx, project, name)
+    if _is_stopped(tx, watcher.number):
+        raise PipelineStopped(f"the pipeline {name} is stopped", hint=f"runner pipeline start {name}")
+    return watcher
 
 
 async def _write(store: Store, pipeline: Pipeline, write: Callable[[Transaction], None]) -> Registered:

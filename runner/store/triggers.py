@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from runner.model.commit import CommitState
 from runner.model.ids import CommitId
 from runner.model.job import JobInput, JobState
 from runner.model.pipeline import CronInput, PfsInput, Pipeline
 from runner.store import ends, followers, newjobs, refs
 from runner.store.catalog import tables as t
-from runner.store.catalog.codes import JOB_TERMINAL_FROM
+from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction
 
 _WATCHERS = """
@@ -36,6 +37,13 @@ _NEWEST = f"""
     SELECT id FROM job WHERE pipeline = ? AND version = ? AND state <= {JOB_TERMINAL_FROM} ORDER BY id DESC LIMIT 1
 """  # noqa: S608  # a constant
 _INPUTS = "SELECT name, uuid FROM job_input WHERE job = ? ORDER BY n"
+
+_MISSING = f"""
+    SELECT i.repo, i.uuid FROM job_input i
+    LEFT JOIN repo r ON r.project = i.project AND r.name = i.repo
+    LEFT JOIN commits c ON c.repo = r.id AND c.uuid = i.uuid AND c.state = {COMMIT_STATE.code(CommitState.FINISHED)}
+    WHERE i.job = ? AND c.id IS NULL ORDER BY i.n
+"""  # noqa: S608  # a constant
 
 UPDATED = "all jobs killed because pipeline was updated"
 """Pachyderm's words for the end of a job that cannot begin anew by the new spec."""
@@ -111,6 +119,17 @@ def notice_moved(tx: Transaction, watcher: Watcher, job_id: CommitId) -> int:
     return _enqueue(tx, watcher, job_id, inputs)
 
 
+def repeat(tx: Transaction, watcher: Watcher, job: int, job_id: CommitId) -> int:
+    """Make a job with the commits that another one had; return how many were made."""
+    inputs = _inputs_at(tx, watcher.pipeline, _pins(tx, job))
+    return 0 if inputs is None else _enqueue(tx, watcher, job_id, inputs)
+
+
+def missing_inputs(tx: Transaction, job: int) -> list[str]:
+    """Return the commits that a job was to read and that are not there: they never came, or went."""
+    return [f"{repo}@{uuid}" for repo, uuid in tx.db.execute(_MISSING, (job,)).fetchall()]
+
+
 def empty_inputs(tx: Transaction, pipeline: Pipeline) -> list[str]:
     """Return the branches that a pipeline reads and that hold nothing yet."""
     places = [_place_of(leaf) for leaf in pipeline.leaves()]
@@ -137,13 +156,16 @@ def renew(tx: Transaction, job: int) -> None:
     watcher = find(tx, row.pipeline)
     if watcher is None or watcher.version == row.version:
         return
-    pinned = tx.db.execute("SELECT project, repo, branch, uuid FROM job_input WHERE job = ?", (job,)).fetchall()
-    fresh = {Place(*place): CommitId(uuid) for *place, uuid in pinned}
-    inputs = _inputs_at(tx, watcher.pipeline, fresh)
+    inputs = _inputs_at(tx, watcher.pipeline, _pins(tx, job))
     if inputs is None:
         ends.end_waiting(tx, job, ends.End(JobState.KILLED, UPDATED, ends.STOPPED_STATUS))
     else:
         newjobs.change(tx, job, watcher.version, watcher.pipeline, inputs)
+
+
+def _pins(tx: Transaction, job: int) -> Mapping[Place, CommitId]:
+    pinned = tx.db.execute("SELECT project, repo, branch, uuid FROM job_input WHERE job = ?", (job,)).fetchall()
+    return {Place(*place): CommitId(uuid) for *place, uuid in pinned}
 
 
 def find(tx: Transaction, pipeline: int) -> Watcher | None:

@@ -67,8 +67,9 @@ def test_a_waiting_job_is_stopped_waited_for_and_deleted(made):
     assert made("job", "stop", name, "-o", "json").document["reason"] == "job stopped"
     assert made("job", "wait", job["job"]["id"]).status == 143
     assert made("job", "stop", name).status == 3
+    assert made("job", "rerun", name).out.startswith("lab_summary@")
     assert made("job", "delete", name).status == 0
-    assert waiting(made) == []
+    assert waiting(made) == ["JOB_CREATED"]
 
 
 def test_a_pipeline_that_others_read_is_deleted_by_force_alone(made, spec, runner):

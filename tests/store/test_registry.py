@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -236,6 +237,8 @@ async def test_a_waiting_job_that_is_stopped_has_ended_and_those_behind_it_canno
     job = await jobs.inspect(store, job.key)
     assert (job.state, job.reason, job.status) == (JobState.KILLED, "job stopped", 143)
     assert (await states(store))["b"] == [JobState.UNRUNNABLE]
+    with pytest.raises(registry.InputEmpty, match=f"a@{job.key.id} is not there"):
+        await registry.rerun(store, replace(job.key, pipeline="b"))
     with pytest.raises(control.JobEnded):
         await control.stop(store, job.key)
 
@@ -378,3 +381,19 @@ async def test_a_commit_that_does_not_propagate_makes_no_job(store):
     assert await states(store) == {}
     await commit_objects(store, {b"x": b"2"})
     assert await states(store) == {"a": [JobState.CREATED]}
+
+
+async def test_a_job_is_made_again_with_the_same_inputs_and_an_id_of_its_own(store):
+    await repos.create(store, "default", "data")
+    await registry.create(store, pipeline("a", "data"))
+    first = await commit_objects(store, {b"x": b"1"})
+    await commit_objects(store, {b"x": b"2"})
+    await run_all(store, await numbers_of(store, "a"))
+    old = (await jobs.list_jobs(store, "default", "a"))[-1]
+    key = await registry.rerun(store, old.key)
+    assert (await jobs.inspect(store, key)).inputs[0].commit == first.id
+    assert key.id not in {first.id, old.key.id}
+    assert await run_all(store, await numbers_of(store, "a")) == ["a"]
+    await registry.stop(store, "default", "a")
+    with pytest.raises(registry.PipelineStopped):
+        await registry.rerun(store, key)
