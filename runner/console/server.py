@@ -80,6 +80,10 @@ def _answering(app: Any) -> Any:
     """Let the last piece of an answer go out whole: with it comes the news that ends the task that sends it."""
 
     async def answer(scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+        if scope["type"] == "websocket":  # no part speaks it; Quart would look for an error page without a request
+            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+            return
+
         async def send_whole(message: Any) -> None:
             with trio.CancelScope(shield=True):
                 await send(message)

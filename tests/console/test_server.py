@@ -90,6 +90,15 @@ async def test_what_is_no_http_ends_its_connection_and_not_the_server(port):
     assert (await port.get("/quick")).status == 200
 
 
+async def test_what_would_be_another_protocol_is_refused(port):
+    await port.start(sample())
+    upgrade = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\n"
+    upgrade += "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\n"
+    async with port.connect() as raw:
+        assert (await raw.ask(f"GET /quick HTTP/1.1\n{upgrade}")).status == 403
+    assert (await port.get("/quick")).status == 200
+
+
 async def test_a_client_that_breaks_off_leaves_the_server_as_it_was(port):
     await port.start(sample())
     for head in (
