@@ -29,7 +29,7 @@ COMMANDS = {
     "schema": Lazy("runner.cli.schema:schema", _RUN, "Print the JSON Schema of a spec or a document."),
     "repo": Lazy("runner.cli.repo:repo", _DATA, "Create, list, inspect and delete repos."),
     "branch": Lazy("runner.cli.branch:branch", _DATA, "Create, list, inspect and delete branches."),
-    "commit": Lazy("runner.cli.commit:commit", _DATA, "List, inspect and compare commits."),
+    "commit": Lazy("runner.cli.commit:commit", _DATA, "List, compare, make, squash and delete commits."),
     "file": Lazy("runner.cli.file:file", _DATA, "Put, get, list, show and delete objects."),
     "pipeline": Lazy("runner.cli.pipeline:pipeline", _JOBS, "Create, update, stop, start, delete pipelines."),
     "job": Lazy("runner.cli.job:job", _JOBS, "List, inspect, follow and stop jobs."),
@@ -37,7 +37,7 @@ COMMANDS = {
     "provenance": Lazy("runner.cli.provenance:provenance", _JOBS, "Show where a commit is from."),
     "project": Lazy("runner.cli.project:project", _HOUSE, "List projects."),
     "account": Lazy("runner.cli.account:account", _HOUSE, "Create, list and revoke accounts for auth."),
-    "store": Lazy("runner.cli.store:store", _HOUSE, "Check the store."),
+    "store": Lazy("runner.cli.store:store", _HOUSE, "Check, measure and clean the store."),
     "config": Lazy("runner.cli.config:config", _HOUSE, "Show every setting, its value and its origin."),
     "completion": Lazy("runner.cli.completion:completion", _HOUSE, "Print a shell's completion script."),
 }
