@@ -25,7 +25,8 @@ https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html,
 https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
 """
 
-# ruff: noqa: PTH103, PTH110, PTH112, PTH113, PTH118, PTH208, SIM105  # pathlib and contextlib cost more than all we import
+# ruff: noqa: PTH102, PTH103, PTH109, PTH110, PTH112, PTH113, PTH114, PTH115, PTH118, PTH120, PTH208, PTH211  # pathlib costs
+# ruff: noqa: SIM105  # more than all we import, and so does contextlib
 # ruff: noqa: S302  # marshal: see above
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
             namespaces: Process ids and mounts of its own.
             user_namespace: With *namespaces*, what lets an ordinary user have them.
             mounts: Pairs of source and target, bound in this order; sources are looked up before the first.
-                A target that is missing is made: it lies in a folder that an earlier pair bound.
+                A target that is missing is made: it lies in a folder that an earlier pair bound, or at the root.
             limits: Resource number, soft and hard limit.
             groups: Files of control groups that a process writes ``0`` to, to join.
         """
@@ -81,7 +82,17 @@ _OOM_SCORE, _OOM_SCORE_MOST = 200, 1000  # thousandths of the memory there is: m
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_SLAVE = 2, 4, 8, 4096, 16384, 1 << 19
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_MOVE, _MS_REC = (
+    1,
+    2,
+    4,
+    8,
+    32,
+    4096,
+    8192,
+    16384,
+)
+_MS_UNBINDABLE, _MS_SLAVE = 1 << 17, 1 << 19
 
 _IS_LINUX = sys.platform == "linux"
 # What python ignores, and what a shell may have made us ignore; a command must find the usual behaviour.
@@ -151,9 +162,9 @@ def _enter_namespaces(*, user_namespace: bool) -> None:
             os.close(fd)
 
 
-def _mount(source: str, target: str, kind: str, flags: int) -> None:
+def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     names = os.fsencode(source), os.fsencode(target), os.fsencode(kind)
-    _call("mount", "mount", *names, flags, None, detail=target)
+    _call("mount", "mount", *names, flags, options.encode() or None, detail=target)
 
 
 def _make_like(source: str, target: str) -> None:
@@ -164,10 +175,43 @@ def _make_like(source: str, target: str) -> None:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 
+def _renew_root(folders: list[str]) -> None:
+    """Go into a root of our own with all that the machine's has, and *folders* besides: there none could be made.
+
+    Itself it is read-only, so that nobody writes there what would vanish with it.
+    """
+    entries = [(name, os.open(f"/{name}", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)) for name in os.listdir("/")]
+    links = {name: os.readlink(f"/{name}") for name, _ in entries if os.path.islink(f"/{name}")}
+    root = next(f"/{name}" for name, _ in entries if name not in links and name != "proc" and os.path.isdir(f"/{name}"))
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        here = "/"
+    _mount("none", root, "tmpfs", 0, "mode=755")
+    _mount("none", root, "", _MS_UNBINDABLE)  # it is not to be found within itself
+    for name, fd in entries:
+        if name in links:
+            os.symlink(links[name], f"{root}/{name}")
+        else:
+            _make_like(f"/proc/self/fd/{fd}", f"{root}/{name}")
+            _mount(f"/proc/self/fd/{fd}", f"{root}/{name}", "", _MS_BIND | _MS_REC)
+        os.close(fd)
+    for folder in folders:
+        os.mkdir(f"{root}{folder}", 0o755)
+    os.chdir(root)
+    _mount(".", "/", "", _MS_MOVE)
+    os.chroot(".")
+    os.chdir(here)
+    _mount("none", "/", "", _MS_REMOUNT | _MS_BIND | _MS_RDONLY)
+
+
 def _set_mounts(mounts: list[tuple[str, str]]) -> None:
     """Bind what the plan says, in a mount namespace that the machine does not see; last a fresh /proc."""
     _mount("none", "/", "", _MS_REC | _MS_SLAVE)
     sources = [os.open(source, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_PATH", 0)) for source, _ in mounts]
+    missing = [target for _, target in mounts if os.path.dirname(target) == "/" and not os.path.lexists(target)]
+    if missing:
+        _renew_root(missing)
     for fd, (_, target) in zip(sources, mounts, strict=True):
         if not os.path.lexists(target):  # below a folder that was just bound
             _make_like(f"/proc/self/fd/{fd}", target)

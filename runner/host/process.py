@@ -8,7 +8,7 @@ import signal
 import sys
 import termios
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import trio
@@ -34,13 +34,21 @@ OnLines = Callable[[str, Sequence[str]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """What the machine permits: namespaces for process ids and mounts, and whether a user namespace is needed."""
+    """What the machine permits.
+
+    Attributes:
+        namespaces: For process ids and mounts.
+        user_namespace: Is needed for these.
+        root: A folder may be shown at the root where there is none.
+    """
 
     namespaces: bool = False
     user_namespace: bool = False
+    root: bool = False
 
 
 NO_ISOLATION = Isolation()
+_NEW_AT_ROOT = "/.runner-tries-a-folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +172,22 @@ async def find_isolation() -> Isolation:
     if sys.platform != "linux":
         return NO_ISOLATION
     wanted = Isolation(namespaces=True, user_namespace=os.geteuid() != 0)
+    if await _is_permitted(wanted, ("/proc", _NEW_AT_ROOT)):
+        return replace(wanted, root=True)
+    return wanted if await _is_permitted(wanted) else NO_ISOLATION
+
+
+async def _is_permitted(isolation: Isolation, *mounts: tuple[str, str]) -> bool:
     child = Child(has_stdin=False)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(child.listen)
-            await child.start(_plan(Command((), {}, isolation=wanted), Group()))
+            await child.start(_plan(Command((), {}, isolation=isolation, mounts=mounts), Group()))
             await child.gone.wait()
     finally:
         with trio.CancelScope(shield=True):
             await child.aclose()
-    return NO_ISOLATION if child.failure else wanted
+    return not child.failure
 
 
 def _plan(command: Command, group: Group) -> Plan:

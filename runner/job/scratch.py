@@ -16,6 +16,7 @@ import trio
 from runner.host.process import User
 from runner.job.datums import Datum
 from runner.job.environment import Gate, Places, generated_files
+from runner.job.links import linked
 from runner.job.prepare import Ready
 from runner.model.job import JobInput
 from runner.model.pipeline import OUTPUT_BUCKET
@@ -23,6 +24,7 @@ from runner.model.pipeline import OUTPUT_BUCKET
 Give = Callable[[JobInput, str, Path], Awaitable[None]]
 """Writes the file, or all files of the folder, at a path of an input into a folder of this machine."""
 
+_ROOT = Path("/")
 _TMP = Path("/tmp")  # noqa: S108  # hidden from the child by a folder of its own
 
 
@@ -68,7 +70,11 @@ async def open_scratch(ready: Ready, datum: Datum, gate: Gate | None, give: Give
                 await give(member.input, member.path, folder / "pfs" / member.input.name)
         if ready.user is not None:
             await trio.to_thread.run_sync(_hand_over, folder, ready.user)
-        yield _scratch(folder, ready)
+        if ready.host.isolation.namespaces:
+            yield _mounted(folder, ready)
+        else:
+            with linked(ready.host.pfs, folder / "pfs") as is_shown:
+                yield _bare(folder, ready, is_shown=is_shown)
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
@@ -101,17 +107,22 @@ def _hand_over(folder: Path, user: User) -> None:
             os.chown(Path(here, name), user.uid, user.gid, follow_symlinks=False)
 
 
-def _scratch(folder: Path, ready: Ready) -> Scratch:
-    """Say where the child finds what is in *folder*."""
+def _bare(folder: Path, ready: Ready, *, is_shown: bool) -> Scratch:
+    """Say where the child finds what is in *folder* without mounts."""
+    pfs = ready.host.pfs if is_shown else folder / "pfs"
+    tmp = str(folder / "tmp") if ready.host.settings.private_tmp else ""
+    return Scratch(folder, Places(str(pfs), str(folder / "generated"), tmp), ())
+
+
+def _mounted(folder: Path, ready: Ready) -> Scratch:
+    """Say where it finds it by mounts."""
     pfs, generated, tmp = (str(folder / name) for name in ("pfs", "generated", "tmp"))
     wants_tmp = ready.host.settings.private_tmp
-    if not ready.host.isolation.namespaces:
-        return Scratch(folder, Places(pfs, generated, tmp if wants_tmp else ""), ())
     mounts: list[tuple[str, str]] = []
     if wants_tmp:
         mounts += [(tmp, str(_TMP)), *((str(path), str(path)) for path in _needed_below_tmp(folder))]
         tmp = str(_TMP)
-    if ready.host.pfs.is_dir():
+    if ready.host.pfs.is_dir() or (ready.host.isolation.root and ready.host.pfs.parent == _ROOT):
         mounts.append((pfs, str(ready.host.pfs)))
         pfs = str(ready.host.pfs)
     for number, (target, files) in enumerate(_secret_folders(ready).items()):

@@ -2,6 +2,7 @@ import os
 import pwd
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import structlog
@@ -347,6 +348,24 @@ async def test_pfs_is_the_folder_itself_where_it_can_be(job, host, tmp_path):
     (tmp_path / "pfs").mkdir()
     await job("sh", "-c", "echo $labresults && ls -d $labresults", host=replace(host, pfs=tmp_path / "pfs"))
     assert job.said() == [f"{tmp_path}/pfs/labresults"] * 2
+    assert list((tmp_path / "pfs").iterdir()) == []
+
+
+async def test_pfs_appears_at_the_root_where_the_machine_has_none(job, host):
+    """Or, where no namespaces are permitted, in the folder that RUNNER_PFS names."""
+    pfs = Path("/pfs-of-a-test")
+    await job("sh", "-c", "echo $RUNNER_PFS; ls $RUNNER_PFS; cd / && ls -d usr", host=replace(host, pfs=pfs))
+    shown, *rest = job.said()
+    assert (shown == str(pfs)) == host.isolation.root
+    assert rest == ["labresults", "usr"]
+    assert not await trio.Path(pfs).exists()
+
+
+async def test_without_namespaces_pfs_is_links_where_it_is_a_folder_to_write_to(job, host, tmp_path):
+    (tmp_path / "pfs").mkdir()
+    bare = replace(host, isolation=NO_ISOLATION, pfs=tmp_path / "pfs")
+    await job("sh", "-c", "echo $labresults && ls -A $RUNNER_PFS", host=bare)
+    assert job.said() == [f"{tmp_path}/pfs/labresults", ".env", "labresults"]
     assert list((tmp_path / "pfs").iterdir()) == []
 
 
