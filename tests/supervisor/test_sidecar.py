@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from runner.model.job import JobState
-from tests.supervisor.sides import SECONDS, WRITE, Sides
+from tests.supervisor.sides import SECONDS, WRITE, Sides, wait_until
 
 HANG = "import time\nprint('begun', flush=True)\ntime.sleep(1000)"
 
@@ -128,6 +128,7 @@ def test_a_users_side_that_was_killed_is_missed_and_the_job_fails(sides):
     sidecar = sides.sidecar()
     user = sides.command(f"{WRITE}\n{HANG}")
     assert user.stdout.readline() == "begun\n"
+    wait_until(lambda: (sides.share / "pulse").read_text())  # from now on somebody ends the command when we go
     user.kill()
     user.wait()
     assert sidecar.end() == 1
