@@ -128,7 +128,7 @@ def test_a_users_side_that_was_killed_is_missed_and_the_job_fails(sides):
     sidecar = sides.sidecar()
     user = sides.command(f"{WRITE}\n{HANG}")
     assert user.stdout.readline() == "begun\n"
-    wait_until(lambda: (sides.share / "pulse").read_text())  # from now on somebody ends the command when we go
+    wait_until((sides.share / "pulse").read_text)  # from now on somebody ends the command when we go
     user.kill()
     user.wait()
     assert sidecar.end() == 1
