@@ -140,17 +140,9 @@ _DESCRIPTION = click.option("-m", "--message", default="", metavar="TEXT", help=
 @in_trio
 async def start(options: Options, place: str, message: str) -> None:
     """Begin a commit; what is written to the branch until it is finished goes into it. Prints its id."""
-    from rich.text import Text
-
-    from runner.cli import documents
-    from runner.cli.world import opened
     from runner.store import open_commits
 
-    async with opened(options) as world:
-        where = world.place(place)
-        branch = where.revision or DEFAULT_BRANCH
-        made = await open_commits.start(world.store, where.project, where.repo, branch, message)
-        world.tell(documents.commit_info(made), [Text(made.id)])
+    await _by_hand(options, place, message, open_commits.start)
 
 
 @commit.command("finish")
@@ -160,16 +152,22 @@ async def start(options: Options, place: str, message: str) -> None:
 @in_trio
 async def finish(options: Options, place: str, message: str) -> None:
     """Finish the commit that was begun on a branch. Prints its id."""
+    from runner.store import open_commits
+
+    await _by_hand(options, place, message, open_commits.finish)
+
+
+async def _by_hand(
+    options: Options, place: str, message: str, act: Callable[[Store, str, str, str, str], Awaitable[Commit]]
+) -> None:
     from rich.text import Text
 
     from runner.cli import documents
     from runner.cli.world import opened
-    from runner.store import open_commits
 
     async with opened(options) as world:
         where = world.place(place)
-        branch = where.revision or DEFAULT_BRANCH
-        made = await open_commits.finish(world.store, where.project, where.repo, branch, message)
+        made = await act(world.store, where.project, where.repo, where.revision or DEFAULT_BRANCH, message)
         world.tell(documents.commit_info(made), [Text(made.id)])
 
 
