@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from runner.model.account import AccessLevel
 from runner.model.address import DEFAULT_BRANCH, InvalidName
+from runner.model.commit import CommitState
 from runner.store import accounts, branches, documents, refs, repos, staged, tree, versions
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.bursts import Bursts
-from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.codes import COMMIT_STATE, EntryKind
 from runner.store.catalog.engine import Transaction
 from runner.store.gate import Door, Gate
 from runner.store.projects import NoSuchProject
@@ -44,7 +45,8 @@ _BRANCHES = f"""
 _BRANCH = f"{_BRANCHES} WHERE r.project = ? AND r.name = ? AND b.name = ?"
 _COMMITS = f"""
     SELECT c.id, c.branch, r.id, ({_OWNER}) FROM commits c JOIN repo r ON r.id = c.repo
-    WHERE r.project = ? AND r.name = ? AND c.uuid >= ? AND c.uuid < ? AND c.state != 0 LIMIT 2
+    WHERE r.project = ? AND r.name = ? AND c.uuid >= ? AND c.uuid < ?
+      AND c.state != {COMMIT_STATE.code(CommitState.OPEN)} LIMIT 2
 """  # noqa: S608  # constants; an open commit is its branch
 
 
