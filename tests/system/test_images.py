@@ -82,7 +82,9 @@ def test_an_unchanged_pipeline_runs_in_the_image_with_clients(podman, folder) ->
 
 
 def test_the_root_is_read_only_and_the_user_an_ordinary_one(podman, folder) -> None:
-    spec = _spec(folder, "id -u; id -g; grep CapEff /proc/self/status; touch /probe /opt/runner/probe 2>&1 && echo written")
+    spec = _spec(
+        folder, "id -u; id -g; grep CapEff /proc/self/status; touch /probe /opt/runner/probe 2>&1 && echo written"
+    )
 
     done = podman.run(
         *("runner", "run", f"{DATA}/probe.json", "--input", f"labresults={DATA}"),
