@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 import secrets
-import sqlite3
 import string
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from runner.model.errors import Conflict, Invalid, NotFound
 from runner.store import repos
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.refusals import AccessDenied
 from runner.store.rights import Rights
 from runner.store.store import Store
@@ -57,7 +57,7 @@ def new_token() -> str:
     return TOKEN_PREFIX + "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(_TOKEN_CHARACTERS))
 
 
-def find_rights(db: sqlite3.Connection, token: str) -> Rights | None:
+def find_rights(db: Connection, token: str) -> Rights | None:
     """Return what a token opens now; None: nothing. One point read."""
     row = db.execute(_FIND, (_digest(token), time.time_ns() // 1000)).fetchone()
     if row is None:

@@ -6,7 +6,6 @@ blobs below it to the current one, in its own transaction: a collection that beg
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from runner.model.errors import Conflict, Corrupt
 from runner.store.blobs import Place
 from runner.store.catalog.codes import BlobPlace, EntryKind
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 
 
 class BlobSwept(Conflict):
@@ -77,8 +77,9 @@ _EXTENTS = f"""
 _EPOCH = "coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'gc_epoch'), 0)"
 _INSERT_BLOB = f"""
     INSERT INTO blob (digest, size, place, pack, off, name, epoch) VALUES (?, ?, ?, ?, ?, ?, {_EPOCH})
+    RETURNING id
 """  # noqa: S608  # constants
-_INSERT_MANIFEST = f"INSERT INTO manifest (digest, size, epoch) VALUES (?, ?, {_EPOCH})"  # noqa: S608  # constants
+_INSERT_MANIFEST = f"INSERT INTO manifest (digest, size, epoch) VALUES (?, ?, {_EPOCH}) RETURNING id"  # noqa: S608  # constants
 _TOUCH_BLOB = f"UPDATE blob SET epoch = {_EPOCH} WHERE id = ? AND epoch < {_EPOCH}"  # noqa: S608  # constants
 _TOUCH_MANIFEST = f"UPDATE manifest SET epoch = {_EPOCH} WHERE id = ? AND epoch < {_EPOCH}"  # noqa: S608  # constants
 _TOUCH_EXTENTS = f"""
@@ -89,7 +90,7 @@ _TOUCH_EXTENTS = f"""
 _MANIFEST_PREFIX = b"runner.manifest/1\n"
 
 
-def is_known(db: sqlite3.Connection, digest: bytes) -> bool:
+def is_known(db: Connection, digest: bytes) -> bool:
     """Tell whether a blob of *digest* is stored; true a moment later too only inside a transaction."""
     return db.execute("SELECT 1 FROM blob WHERE digest = ?", (digest,)).fetchone() is not None
 
@@ -110,8 +111,8 @@ def refer_to_blob(tx: Transaction, digest: bytes, size: int, place: Place | None
         raise BlobSwept("a blob was collected meanwhile")
     kind = BlobPlace.FILE if place.pack is None else BlobPlace.PACK
     offset = None if place.pack is None else place.offset
-    cursor = tx.db.execute(_INSERT_BLOB, (digest, size, kind, place.pack, offset, place.name))
-    return Stored(Content(EntryKind.BLOB, _number(cursor)), digest, size)
+    (blob,) = tx.db.execute(_INSERT_BLOB, (digest, size, kind, place.pack, offset, place.name)).fetchone()
+    return Stored(Content(EntryKind.BLOB, blob), digest, size)
 
 
 def share(tx: Transaction, content: Content) -> None:
@@ -144,7 +145,7 @@ def concatenate(tx: Transaction, slices: Sequence[Slice]) -> Stored:
     extents = _merged([extent for part in slices for extent in extents_of(tx.db, *part)])
     digest = manifest_digest(extents)
     size = sum(extent.size for extent in extents)
-    manifest = _number(tx.db.execute(_INSERT_MANIFEST, (digest, size)))
+    (manifest,) = tx.db.execute(_INSERT_MANIFEST, (digest, size)).fetchone()
     rows, start = [], 0
     for extent in extents:
         rows.append((manifest, start, extent.blob, extent.first, extent.size))
@@ -153,7 +154,7 @@ def concatenate(tx: Transaction, slices: Sequence[Slice]) -> Stored:
     return Stored(Content(EntryKind.MANIFEST, manifest), digest, size)
 
 
-def extents_of(db: sqlite3.Connection, content: Content, first: int, end: int) -> Sequence[Extent]:
+def extents_of(db: Connection, content: Content, first: int, end: int) -> Sequence[Extent]:
     """Return the ranges of blobs that are the bytes ``[first, end)`` of *content*, in order.
 
     Raises:
@@ -202,8 +203,3 @@ def _merged(extents: Sequence[Extent]) -> list[Extent]:
         else:
             merged.append(extent)
     return merged
-
-
-def _number(cursor: sqlite3.Cursor) -> int:
-    assert cursor.lastrowid is not None  # noqa: S101  # an INSERT that did not raise has one
-    return cursor.lastrowid

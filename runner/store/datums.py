@@ -7,7 +7,6 @@ rows are taken from the commit of that job.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from runner.store import content, staging, tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import DATUM_STATE, JOB_STATE, EntryKind
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.content import Content
 
 ROWS_PER_WRITE = 1000
@@ -91,7 +91,7 @@ def find_base(sql: sa.Connection, job: int) -> Base | None:
     return None
 
 
-def find_former(db: sqlite3.Connection, base: Base, planned: Planned) -> Former | None:
+def find_former(db: Connection, base: Base, planned: Planned) -> Former | None:
     """Return what a datum wrote in the base job, if it was the same and succeeded there."""
     if planned.hash is None:
         return None
@@ -132,7 +132,7 @@ def carry(tx: Transaction, layer: int, base: Base, keys: Sequence[bytes]) -> Non
         staging.put_row(tx, layer, row)
 
 
-def keys_of(db: sqlite3.Connection, source: int) -> Iterator[Sequence[bytes]]:
+def keys_of(db: Connection, source: int) -> Iterator[Sequence[bytes]]:
     """Yield the keys that a datum wrote, some at a time."""
     after = b""
     while keys := [key for (key,) in db.execute(_KEYS, (source, after, ROWS_PER_WRITE)).fetchall()]:
@@ -162,7 +162,7 @@ def note_output(tx: Transaction, job: int, datum: str, layer: int) -> None:
     tx.db.execute(_NOTE, (layer, job, datum))
 
 
-def find_writer(db: sqlite3.Connection, job: int, key: bytes) -> str | None:
+def find_writer(db: Connection, job: int, key: bytes) -> str | None:
     """Return the id of the datum of a job that wrote *key*."""
     row = db.execute(_WRITER, (key, job)).fetchone()
     return None if row is None else str(row[0])

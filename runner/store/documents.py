@@ -5,9 +5,8 @@ The store keeps the bytes and knows what none of them mean but `VERSIONING`.
 
 from __future__ import annotations
 
-import sqlite3
-
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.staged import BranchKey
 
 VERSIONING = "versioning"
@@ -17,7 +16,7 @@ _PUT = "INSERT OR REPLACE INTO document (repo, branch, name, body) VALUES (?, ?,
 _REMOVE = "DELETE FROM document WHERE repo = ? AND branch = ? AND name = ?"
 
 
-def find(db: sqlite3.Connection, branch: BranchKey, name: str) -> bytes | None:
+def find(db: Connection, branch: BranchKey, name: str) -> bytes | None:
     """Return a document of a branch; None: it has none of that name."""
     row = db.execute(_FIND, (*branch, name)).fetchone()
     return None if row is None else row[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from runner.model.entry import Attributes, Checksum, ChecksumAlgorithm, ChecksumType, Entry, Part
 from runner.model.provenance import canonical
 from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.query import Connection
 from runner.store.content import Content
 from runner.store.times import from_us, to_us
 
@@ -79,7 +79,7 @@ def entry_of(row: Row, parts: tuple[Part, ...] = ()) -> Entry:
     )
 
 
-def whole_entry_of(db: sqlite3.Connection, row: Row) -> Entry:
+def whole_entry_of(db: Connection, row: Row) -> Entry:
     """Return the entry of a row that is no tombstone, with its parts."""
     if row.parts is None:
         return entry_of(row)

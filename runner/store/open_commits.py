@@ -8,7 +8,6 @@ staged is added to it when it is finished.
 from __future__ import annotations
 
 import json
-import sqlite3
 from functools import partial
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from runner.store import commits, deltas, events, refs, repos, runs, staged, sta
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.contentsum import ContentSum
 from runner.store.refs import RefMoved
 from runner.store.staged import BranchKey
@@ -58,7 +58,7 @@ class _Staged(NamedTuple):
     layers: ReadSet
 
 
-def find(db: sqlite3.Connection, branch: BranchKey) -> int | None:
+def find(db: Connection, branch: BranchKey) -> int | None:
     """Return the number of a branch's open commit; None: it has none."""
     row = db.execute(_FIND, branch).fetchone()
     return None if row is None else row[0]
@@ -142,7 +142,7 @@ def add(tx: Transaction, ref: refs.Ref, layer: int) -> Commit:
     return commits.inspect_number(tx.sql, number)
 
 
-def _is_output(db: sqlite3.Connection, project: str, repo: str, branch: str) -> bool:
+def _is_output(db: Connection, project: str, repo: str, branch: str) -> bool:
     row = db.execute(_NEWEST_SPEC, (project, repo)).fetchone()
     return row is not None and json.loads(row[0]).get("outputBranch", DEFAULT_BRANCH) == branch
 

@@ -7,7 +7,6 @@ them all. An empty commit has no root.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from runner.store import tree
+from runner.store.catalog.query import Connection
 from runner.store.entries import Row
 from runner.store.files import names
 from runner.store.files.counts import Counts
@@ -51,7 +51,7 @@ def key_of(path: str) -> bytes:
 
 
 async def find_matches(
-    db: sqlite3.Connection, layers: tree.ReadSet, matches: Matches, prefix: bytes = b"", *, folds_case: bool = False
+    db: Connection, layers: tree.ReadSet, matches: Matches, prefix: bytes = b"", *, folds_case: bool = False
 ) -> Sequence[Match]:
     """Return what *matches* wants of a commit, in the order of bytes of the paths.
 
@@ -100,7 +100,7 @@ class _Folder:
 class Scan:
     """One walk over the keys of a commit."""
 
-    def __init__(self, db: sqlite3.Connection, layers: tree.ReadSet, matches: Matches, *, folds_case: bool) -> None:
+    def __init__(self, db: Connection, layers: tree.ReadSet, matches: Matches, *, folds_case: bool) -> None:
         self._db = db
         self._layers = layers
         self._matches = matches

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection
 from typing import Any
 
@@ -15,6 +14,7 @@ from runner.store import datums, ends, newjobs, staging, stops, triggers, upload
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE, LayerState
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 
 _CREATED, _STARTING, _FINISHING = (
     JOB_STATE.code(state) for state in (JobState.CREATED, JobState.STARTING, JobState.FINISHING)
@@ -43,7 +43,7 @@ _READY = f"""
 """  # noqa: S608  # constants
 
 
-def ready(db: sqlite3.Connection, pipelines: Collection[int]) -> list[int]:
+def ready(db: Connection, pipelines: Collection[int]) -> list[int]:
     """Return the jobs of these pipelines that could start now, the oldest first."""
     return [job for (job,) in db.execute(_READY, (json.dumps(sorted(pipelines)),))]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.model.account import AccessLevel
+from runner.store.catalog.query import Connection
 
 _LEVEL = "SELECT max(level) FROM access WHERE account = ? AND repo IN (?, 0)"
 _LEVELS = "SELECT repo, level FROM access WHERE account = ?"
@@ -31,12 +31,12 @@ class Rights:
         """Whether a repo may be made, which is then the account's own."""
         return self.account != 0 and self.reads is None
 
-    def level(self, db: sqlite3.Connection, repo: int) -> int:
+    def level(self, db: Connection, repo: int) -> int:
         """Return the `AccessLevel` on a repo; 0: none."""
         (found,) = db.execute(_LEVEL, (self.account, repo)).fetchone()
         return self._cut(repo, found or 0)
 
-    def visible(self, db: sqlite3.Connection) -> Callable[[int], bool]:
+    def visible(self, db: Connection) -> Callable[[int], bool]:
         """Return what tells whether a repo is shown, by one read for all of them."""
         found = dict(db.execute(_LEVELS, (self.account,)).fetchall())
         everywhere = found.get(0, 0)

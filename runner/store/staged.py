@@ -7,7 +7,6 @@ commits. Together with the head they are what the branch holds for whoever reads
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from runner.store import staging, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.refusals import NoSuchBucket
 from runner.store.staging import Stack
 from runner.store.tree import ReadSet
@@ -72,7 +72,7 @@ class Left(NamedTuple):
     owner: str
 
 
-def read_set(db: sqlite3.Connection, branch: BranchKey) -> ReadSet:
+def read_set(db: Connection, branch: BranchKey) -> ReadSet:
     """Return the layers that a read of a branch merges, what is staged first; raises `NoSuchBucket`."""
     rows = _look(db, branch)
     return (*(layer for _, layer, _, _ in rows if layer is not None), *_below(rows))
@@ -102,7 +102,7 @@ def require_branch(tx: Transaction, branch: BranchKey) -> None:
     _look(tx.db, branch)
 
 
-def layers(db: sqlite3.Connection, branch: BranchKey) -> ReadSet:
+def layers(db: Connection, branch: BranchKey) -> ReadSet:
     """Return what is staged on a branch, newest first."""
     return tuple(layer for _, layer, _, _ in _look(db, branch) if layer is not None)
 
@@ -129,7 +129,7 @@ def seal(tx: Transaction, branch: BranchKey, owner: str) -> None:
     tx.db.execute(_SEAL, {**states, "owner": owner, "repo": branch.repo, "branch": branch.name})
 
 
-def oldest(db: sqlite3.Connection, branch: BranchKey) -> Pending | None:
+def oldest(db: Connection, branch: BranchKey) -> Pending | None:
     """Return what was staged first on a branch and is no commit yet."""
     row = db.execute(_OLDEST, branch).fetchone()
     return None if row is None else Pending(row[0], row[1] == LayerState.SEALED, row[2])
@@ -168,18 +168,18 @@ def give_way(tx: Transaction, branch: BranchKey, newer: int) -> bool:
     return pending is None or not pending.is_sealed
 
 
-def count(db: sqlite3.Connection, branch: BranchKey) -> int:
+def count(db: Connection, branch: BranchKey) -> int:
     """Return how many keys were written or deleted on a branch and are in no commit yet."""
     found: int = db.execute(_COUNT, branch).fetchone()[0]
     return found
 
 
-def everything(db: sqlite3.Connection) -> list[Left]:
+def everything(db: Connection) -> list[Left]:
     """Return all branches with something staged on them."""
     return [Left(BranchKey(repo, name), owner) for repo, name, owner in db.execute(_LEFT).fetchall()]
 
 
-def _look(db: sqlite3.Connection, branch: BranchKey) -> list[tuple[str | None, int | None, int | None, str | None]]:
+def _look(db: Connection, branch: BranchKey) -> list[tuple[str | None, int | None, int | None, str | None]]:
     rows = db.execute(_LOOK, branch).fetchall()
     if not rows:
         raise NoSuchBucket("there is no such branch")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from runner.store import tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.entries import COLUMNS, Row, encode_parts, row_of, tombstone
 from runner.store.refusals import NoSuchKey, PreconditionFailed, ViewClosed
 from runner.store.times import from_us
@@ -51,7 +51,7 @@ def require_open(tx: Transaction, layer: int) -> None:
         raise ViewClosed("the attempt has ended; nothing can be written any more")
 
 
-def judge(db: sqlite3.Connection, layers: tree.ReadSet, key: bytes, condition: Condition) -> None:
+def judge(db: Connection, layers: tree.ReadSet, key: bytes, condition: Condition) -> None:
     """Raise `PreconditionFailed` or `NoSuchKey` unless *condition* holds for what is there now."""
     if condition == NO_CONDITION:
         return

@@ -8,7 +8,6 @@ one buffered cursor per layer in a heap, each sought again only when it lies bef
 from __future__ import annotations
 
 import heapq
-import sqlite3
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from functools import cache
@@ -17,6 +16,7 @@ import trio
 
 from runner.model.entry import Entry
 from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.query import Connection
 from runner.store.entries import COLUMNS, Row, content_attributes, entry_of
 from runner.store.view import Page
 
@@ -62,7 +62,7 @@ def _point(layers: int) -> str:
     )
 
 
-def find(db: sqlite3.Connection, layers: ReadSet, key: bytes) -> Row | None:
+def find(db: Connection, layers: ReadSet, key: bytes) -> Row | None:
     """Look *key* up; None when it is absent or deleted."""
     if not layers:
         return None
@@ -73,7 +73,7 @@ def find(db: sqlite3.Connection, layers: ReadSet, key: bytes) -> Row | None:
 class Merge:
     """A position in the merged layers. Holds no cursor of the database, so it may be kept across an await."""
 
-    def __init__(self, db: sqlite3.Connection, layers: ReadSet, start: bytes, end: bytes | None) -> None:
+    def __init__(self, db: Connection, layers: ReadSet, start: bytes, end: bytes | None) -> None:
         self._heap: list[tuple[bytes, int, _Cursor]] = []
         self._passed: bytes | None = None
         self.seeks = 0
@@ -113,7 +113,7 @@ class _Cursor:
 
     row: Row
 
-    def __init__(self, db: sqlite3.Connection, layer: int, end: bytes | None) -> None:
+    def __init__(self, db: Connection, layer: int, end: bytes | None) -> None:
         self._db = db
         self._layer = layer
         self._end = end
@@ -150,7 +150,7 @@ class _Cursor:
 
 
 async def list_page(
-    db: sqlite3.Connection, layers: ReadSet, prefix: bytes, delimiter: bytes, after: bytes, *, limit: int
+    db: Connection, layers: ReadSet, prefix: bytes, delimiter: bytes, after: bytes, *, limit: int
 ) -> Page:
     """List a page, as `runner.store.view.Bucket.list` promises; hands the loop back now and then."""
     if limit <= 0:
@@ -192,7 +192,7 @@ def beyond(rolled: bytes) -> bytes:
 
 
 async def walk(
-    db: sqlite3.Connection, layers: ReadSet, prefix: bytes = b"", *, tombstones: bool = False
+    db: Connection, layers: ReadSet, prefix: bytes = b"", *, tombstones: bool = False
 ) -> AsyncGenerator[Row, None]:
     """Yield every row under *prefix* in the order of keys; hands the loop back now and then.
 
@@ -216,7 +216,7 @@ Difference = tuple[Row | None, Row | None]
 
 
 async def diff(
-    db: sqlite3.Connection, before: ReadSet, after: ReadSet, prefix: bytes = b""
+    db: Connection, before: ReadSet, after: ReadSet, prefix: bytes = b""
 ) -> AsyncGenerator[Difference, None]:
     """Yield what differs: the row before and the row after of each key that does not hold the same, in order.
 
@@ -244,7 +244,7 @@ def _shared(before: ReadSet, after: ReadSet) -> int:
 
 
 async def _diff_above(
-    db: sqlite3.Connection, before: ReadSet, after: ReadSet, shared: int, prefix: bytes
+    db: Connection, before: ReadSet, after: ReadSet, shared: int, prefix: bytes
 ) -> AsyncGenerator[Difference, None]:
     """Look at those keys alone that a layer has which is not shared."""
     above = [*before[: len(before) - shared], *after[: len(after) - shared]]
@@ -255,9 +255,7 @@ async def _diff_above(
                 yield old, new
 
 
-async def _diff_all(
-    db: sqlite3.Connection, before: ReadSet, after: ReadSet, prefix: bytes
-) -> AsyncGenerator[Difference, None]:
+async def _diff_all(db: Connection, before: ReadSet, after: ReadSet, prefix: bytes) -> AsyncGenerator[Difference, None]:
     """Walk both, side by side."""
     async with aclosing(walk(db, before, prefix)) as old, aclosing(walk(db, after, prefix)) as new:
         left, right = await anext(old, None), await anext(new, None)

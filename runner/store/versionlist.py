@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import trio
 
 from runner.store import tree, versions
 from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.query import Connection
 from runner.store.entries import Row, entry_of
 from runner.store.staged import BranchKey
 from runner.store.versions import Version
@@ -18,7 +17,7 @@ _KEYS_PER_TURN = 100
 
 
 async def list_page(
-    db: sqlite3.Connection,
+    db: Connection,
     branch: BranchKey,
     layers: tree.ReadSet,
     *,
@@ -66,9 +65,7 @@ class _Keys:
         current: What the branch holds under the key that `step` returned last; None: nothing.
     """
 
-    def __init__(
-        self, db: sqlite3.Connection, branch: BranchKey, layers: tree.ReadSet, prefix: bytes, start: bytes
-    ) -> None:
+    def __init__(self, db: Connection, branch: BranchKey, layers: tree.ReadSet, prefix: bytes, start: bytes) -> None:
         self.current: Row | None = None
         self._db = db
         self._branch = branch

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import re
 import secrets
-import sqlite3
 from datetime import datetime
 from typing import NamedTuple
 
 from runner.store import documents, tree
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection, Cursor
 from runner.store.entries import Row, tombstone
 from runner.store.refusals import InvalidPosition
 from runner.store.staged import BranchKey
@@ -70,13 +70,13 @@ class Version(NamedTuple):
         return self.row.kind == EntryKind.TOMBSTONE
 
 
-def state(db: sqlite3.Connection, branch: BranchKey) -> Versioning | None:
+def state(db: Connection, branch: BranchKey) -> Versioning | None:
     """Return whether the branch keeps versions; None: it was never asked to."""
     body = documents.find(db, branch, documents.VERSIONING)
     return None if body is None else Versioning(body.decode())
 
 
-def newest(db: sqlite3.Connection, branch: BranchKey, key: bytes, current: Row | None) -> Version | None:
+def newest(db: Connection, branch: BranchKey, key: bytes, current: Row | None) -> Version | None:
     """Return the newest version of a key as S3 sees it.
 
     Args:
@@ -88,7 +88,7 @@ def newest(db: sqlite3.Connection, branch: BranchKey, key: bytes, current: Row |
     return _newest(_first(db.execute(_NEWEST, (*branch, key))), key, current)
 
 
-def find(db: sqlite3.Connection, branch: BranchKey, key: bytes, version: str, current: Row | None) -> Version | None:
+def find(db: Connection, branch: BranchKey, key: bytes, version: str, current: Row | None) -> Version | None:
     """Return the version of that id, as S3 sees it; *current* is what the branch holds under the key."""
     if version == NULL_VERSION:
         top = newest(db, branch, key, current)
@@ -98,7 +98,7 @@ def find(db: sqlite3.Connection, branch: BranchKey, key: bytes, version: str, cu
 
 
 def page(
-    db: sqlite3.Connection, branch: BranchKey, key: bytes, current: Row | None, *, below: int | None, limit: int
+    db: Connection, branch: BranchKey, key: bytes, current: Row | None, *, below: int | None, limit: int
 ) -> list[Version]:
     """Return versions of a key as S3 sees them, the newest first.
 
@@ -121,13 +121,13 @@ def page(
     return rows[:limit]
 
 
-def next_key(db: sqlite3.Connection, branch: BranchKey, start: bytes) -> bytes | None:
+def next_key(db: Connection, branch: BranchKey, start: bytes) -> bytes | None:
     """Return the first key from *start* on that has versions beside what the branch holds."""
     row = db.execute(_NEXT_KEY, (*branch, start)).fetchone()
     return None if row is None else row[0]
 
 
-def has_some(db: sqlite3.Connection, branch: BranchKey) -> bool:
+def has_some(db: Connection, branch: BranchKey) -> bool:
     """Tell whether any key has versions, delete markers counted."""
     return next_key(db, branch, b"") is not None
 
@@ -182,7 +182,7 @@ def drop(tx: Transaction, branch: BranchKey) -> None:
     tx.db.execute("DELETE FROM version WHERE repo = ? AND branch = ?", branch)
 
 
-def position_of(db: sqlite3.Connection, branch: BranchKey, key: bytes, marker: str, current: Row | None) -> int:
+def position_of(db: Connection, branch: BranchKey, key: bytes, marker: str, current: Row | None) -> int:
     """Return the number of the version that *marker* names: an id, or `Version.position`, also of one that is gone.
 
     Raises:
@@ -229,7 +229,7 @@ def _marker(key: bytes, modified_us: int) -> Row:
     return tombstone(key)._replace(modified_us=modified_us)
 
 
-def _first(rows: sqlite3.Cursor) -> Version | None:
+def _first(rows: Cursor) -> Version | None:
     row = rows.fetchone()
     return None if row is None else _version(row)
 

@@ -21,6 +21,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.store.catalog.query import Connection
+
 CATALOG_NAME = "catalog.sqlite3"
 LOCKS_FOLDER = "locks"
 
@@ -56,7 +58,7 @@ class Transaction:
         now_us: Its time, microseconds since 1970 UTC, the same for the whole group.
     """
 
-    db: sqlite3.Connection
+    db: Connection
     sql: sa.Connection
     now_us: int
 

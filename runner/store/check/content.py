@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
 from runner.model.entry import KEY_MAX_BYTES
 from runner.store.blobs import Place
 from runner.store.catalog.codes import EntryKind, LayerState
+from runner.store.catalog.query import Connection
 from runner.store.check.places import Places
 from runner.store.check.report import Report
 from runner.store.content import Extent, manifest_digest
@@ -66,7 +66,7 @@ class _Entry(NamedTuple):
     found_parts: int | None
 
 
-def check_manifests(db: sqlite3.Connection, report: Report) -> None:
+def check_manifests(db: Connection, report: Report) -> None:
     """Every manifest is a gapless list of ranges that lie in their blobs, and is named rightly."""
     for manifest, digest, size in db.execute("SELECT id, digest, size FROM manifest"):
         why = _wrong_manifest(db, manifest, digest, size)
@@ -74,7 +74,7 @@ def check_manifests(db: sqlite3.Connection, report: Report) -> None:
             report.tell(f"manifest {manifest}: {why}", Places(db).using_manifest(manifest))
 
 
-def check_entries(db: sqlite3.Connection, report: Report, *, breathe: Callable[[], None]) -> None:
+def check_entries(db: Connection, report: Report, *, breathe: Callable[[], None]) -> None:
     """Every entry of a layer that is not being dropped has a key, and content that is what it says."""
     places = Places(db)
     for layer, *row in db.execute(_ENTRIES, (LayerState.DROPPING,)):
@@ -88,7 +88,7 @@ def check_entries(db: sqlite3.Connection, report: Report, *, breathe: Callable[[
         report.tell(f"part {number} of the upload {upload} has other content than it says")
 
 
-def check_versions(db: sqlite3.Connection, report: Report, *, breathe: Callable[[], None]) -> None:
+def check_versions(db: Connection, report: Report, *, breathe: Callable[[], None]) -> None:
     """Every version of a key has content that is what it says, and belongs to a branch that is there."""
     for branch, version, *row in db.execute(_VERSIONS):
         breathe()
@@ -98,7 +98,7 @@ def check_versions(db: sqlite3.Connection, report: Report, *, breathe: Callable[
             report.tell(f"the version {version} {why}", [f"{branch}:/{shown(bytes(entry.key))}"])
 
 
-def check_layers(db: sqlite3.Connection, report: Report) -> None:
+def check_layers(db: Connection, report: Report) -> None:
     """Every sealed layer holds what was measured when it was sealed."""
     places = Places(db)
     for layer, *numbers in db.execute(_MEASURED, (LayerState.SEALED,)):
@@ -106,7 +106,7 @@ def check_layers(db: sqlite3.Connection, report: Report) -> None:
             report.tell(f"layer {layer} does not hold what it held when it was sealed", [places.of_layer(layer)])
 
 
-def _wrong_manifest(db: sqlite3.Connection, manifest: int, digest: bytes, size: int) -> str:
+def _wrong_manifest(db: Connection, manifest: int, digest: bytes, size: int) -> str:
     extents: list[Extent] = []
     end = 0
     for start, offset, length, blob, blob_digest, blob_size in db.execute(_EXTENTS, (manifest,)):

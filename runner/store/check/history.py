@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from runner.model.ids import is_commit_id
 from runner.model.job import JobState
 from runner.store import tree
 from runner.store.catalog.codes import COMMIT_ORIGIN, COMMIT_STATE, JOB_STATE, EntryKind, LayerState
+from runner.store.catalog.query import Connection
 from runner.store.check.report import Report
 from runner.store.contentsum import ContentSum
 from runner.store.entries import Row
@@ -73,7 +73,7 @@ class _Known(NamedTuple):
 class History:
     """Checks commits in the order in which they were made: what is below one was checked before it."""
 
-    def __init__(self, db: sqlite3.Connection, report: Report, breathe: Callable[[], None]) -> None:
+    def __init__(self, db: Connection, report: Report, breathe: Callable[[], None]) -> None:
         self._db = db
         self._report = report
         self._breathe = breathe

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator
 from functools import cached_property
 
 from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.query import Connection
 from runner.store.files.names import shown
 
 _ENTRIES = "SELECT layer, key, kind, content FROM entry WHERE layer NOT IN (SELECT layer FROM run)"
@@ -19,7 +19,7 @@ _VERSIONS = """
 class Places:
     """Finds what is touched by damage; costs nothing while there is none."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self._db = db
 
     def of_entry(self, layer: int, key: bytes) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
 from runner.model.account import AccessLevel
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
+from runner.store.catalog.query import Connection
 from runner.store.check.report import Report
 
 
@@ -52,7 +52,7 @@ _BELONGINGS = (
 _LEVELS = ", ".join(str(int(level)) for level in AccessLevel)
 
 
-def check_references(db: sqlite3.Connection, report: Report) -> None:
+def check_references(db: Connection, report: Report) -> None:
     """Every row that cannot stand alone belongs to one that is there, and every right is one that exists."""
     for each in _BELONGINGS:
         rows = db.execute(

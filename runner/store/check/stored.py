@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from runner.host import digests
 from runner.model.errors import RunnerError
 from runner.store.blobs import Blobs, Frame, Opened, Place
 from runner.store.catalog.codes import BlobPlace
+from runner.store.catalog.query import Connection
 from runner.store.check.places import Places
 from runner.store.check.report import Report
 
@@ -23,7 +23,7 @@ class StoredBytes:
         self._packs = set(blobs.packs())
         self._files = dict(blobs.files())
 
-    def check(self, db: sqlite3.Connection, report: Report, *, read_data: bool, breathe: Callable[[], None]) -> None:
+    def check(self, db: Connection, report: Report, *, read_data: bool, breathe: Callable[[], None]) -> None:
         """Look at every blob: all its bytes with *read_data*, else its size; *breathe* is called now and then."""
         damaged: dict[int, str] = {}
         frames = _Frames(self._blobs)
@@ -52,7 +52,7 @@ class StoredBytes:
             for number, why in damaged.items():
                 report.tell(f"blob {number}: {why}", touched[number])
 
-    def note_unreferenced(self, db: sqlite3.Connection, report: Report) -> None:
+    def note_unreferenced(self, db: Connection, report: Report) -> None:
         """Note packs and files that no row names: what broken writes leave, until it is collected."""
         packs = self._packs.difference(row[0] for row in db.execute("SELECT DISTINCT pack FROM blob"))
         names = self._files.keys() - {row[0] for row in db.execute("SELECT name FROM blob WHERE name IS NOT NULL")}

@@ -9,7 +9,6 @@ bytes without a row are garbage, a row without bytes would be corruption.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from runner.store.blobs import Place
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
 from runner.store.catalog.engine import CATALOG_NAME, Catalog, Transaction
+from runner.store.catalog.query import Connection
 from runner.store.check import breather
 from runner.store.collect import packs
 from runner.store.collect.doom import sweep
@@ -151,7 +151,7 @@ def _is_free(store: Store, owner: str) -> bool:
 
 
 @contextmanager
-def _snapshot(store: Store) -> Iterator[sqlite3.Connection]:
+def _snapshot(store: Store) -> Iterator[Connection]:
     """Give the catalog as it is at one moment."""
     catalog = Catalog(store.folder / CATALOG_NAME)
     try:
@@ -199,7 +199,7 @@ def _look(store: Store, graces: Graces) -> Collected:
         return Collected(len(old), len(layers), len(blobs), _bytes_of(db, blobs))
 
 
-def _bytes_of(db: sqlite3.Connection, blobs: Sequence[int]) -> int:
+def _bytes_of(db: Connection, blobs: Sequence[int]) -> int:
     return sum(db.execute("SELECT size FROM blob WHERE id = ?", (blob,)).fetchone()[0] for blob in blobs)
 
 

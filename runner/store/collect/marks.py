@@ -6,11 +6,11 @@ of numbers would be fifty times as large.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from runner.store.catalog.codes import JOB_TERMINAL_FROM, EntryKind, LayerState
+from runner.store.catalog.query import Connection
 
 _SETTLED = (LayerState.SEALED, LayerState.QUARANTINED)
 
@@ -44,7 +44,7 @@ class Unreferenced(NamedTuple):
     manifests: list[int]
 
 
-def unnamed_layers(db: sqlite3.Connection, *, but: Collection[int] = ()) -> list[Layer]:
+def unnamed_layers(db: Connection, *, but: Collection[int] = ()) -> list[Layer]:
     """Return the sealed and quarantined layers that no commit is made of or read from, and no open work needs.
 
     The commits *but* count as removed.
@@ -60,13 +60,13 @@ def unnamed_layers(db: sqlite3.Connection, *, but: Collection[int] = ()) -> list
 class Marks:
     """Content that is referred to. A collection marks it in two steps, with the sweep of manifests in between."""
 
-    def __init__(self, db: sqlite3.Connection, breathe: Callable[[], None]) -> None:
+    def __init__(self, db: Connection, breathe: Callable[[], None]) -> None:
         self._breathe = breathe
         self._blobs = _marks_for(db, "blob")
         self._manifests = _marks_for(db, "manifest")
         self._part_lists = _marks_for(db, "part_list")
 
-    def mark_entries(self, db: sqlite3.Connection, *, but: Collection[int] = ()) -> None:
+    def mark_entries(self, db: Connection, *, but: Collection[int] = ()) -> None:
         """Mark what entries, versions and uploads refer to; those of the layers *but* count as removed."""
         layers = db.execute("SELECT id FROM layer WHERE state != ? ORDER BY id", (LayerState.DROPPING,)).fetchall()
         for (layer,) in layers:
@@ -74,20 +74,20 @@ class Marks:
                 self._mark(db.execute(_ENTRIES, (layer,)))
         self._mark(db.execute(_BESIDE))
 
-    def mark_extents(self, db: sqlite3.Connection, *, but: Collection[int] = ()) -> None:
+    def mark_extents(self, db: Connection, *, but: Collection[int] = ()) -> None:
         """Mark the blobs of all manifests that are there; those of the manifests *but* count as removed."""
         for manifest, blob in db.execute("SELECT manifest, blob FROM extent"):
             self._breathe()
             if manifest not in but:
                 _set(self._blobs, blob)
 
-    def unreferenced(self, db: sqlite3.Connection, epoch: int) -> Unreferenced:
+    def unreferenced(self, db: Connection, epoch: int) -> Unreferenced:
         """Return the part lists and manifests without a mark; not those that got a reference in *epoch*."""
         part_lists = db.execute("SELECT id FROM part_list")
         manifests = db.execute("SELECT id FROM manifest WHERE epoch < ?", (epoch,))
         return Unreferenced(_unmarked(self._part_lists, part_lists), _unmarked(self._manifests, manifests))
 
-    def unreferenced_blobs(self, db: sqlite3.Connection, epoch: int) -> list[int]:
+    def unreferenced_blobs(self, db: Connection, epoch: int) -> list[int]:
         """Return the blobs without a mark; not those that got a reference in *epoch*."""
         return _unmarked(self._blobs, db.execute("SELECT id FROM blob WHERE epoch < ?", (epoch,)))
 
@@ -99,7 +99,7 @@ class Marks:
                 _set(self._part_lists, parts)
 
 
-def _marks_for(db: sqlite3.Connection, table: str) -> bytearray:
+def _marks_for(db: Connection, table: str) -> bytearray:
     (last,) = db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608  # one of three
     return bytearray(last + 1)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 from runner.model.errors import Invalid
 from runner.store import tree
+from runner.store.catalog.query import Connection
 from runner.store.entries import Row
 from runner.store.files import names
 from runner.store.files.counts import Counts
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 class Planner:
     """Looks at every key; the first *cut* bytes of each are not part of its path."""
 
-    def __init__(self, db: sqlite3.Connection, layers: tree.ReadSet, cut: int, *, folds_case: bool) -> None:
+    def __init__(self, db: Connection, layers: tree.ReadSet, cut: int, *, folds_case: bool) -> None:
         self._db = db
         self._layers = layers
         self._cut = cut

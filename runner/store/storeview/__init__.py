@@ -6,7 +6,6 @@ A bucket that is made is a branch, and its repo when that is missing; the repo g
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.bursts import Bursts
 from runner.store.catalog.codes import COMMIT_STATE, EntryKind
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.gate import Door, Gate
 from runner.store.projects import NoSuchProject
 from runner.store.reads import Traffic
@@ -210,7 +210,7 @@ class StoreView:
             door=self._door,
         )
 
-    def _level(self, db: sqlite3.Connection, repo: int) -> int:
+    def _level(self, db: Connection, repo: int) -> int:
         """Return what the holder may do with a repo; 0: nothing."""
         return AccessLevel.OWNER if self._rights is None else self._rights.level(db, repo)
 
@@ -227,16 +227,16 @@ class StoreView:
         return _Commit._make(rows[0])
 
 
-def _find(db: sqlite3.Connection, name: BucketName) -> _Branch | None:
+def _find(db: Connection, name: BucketName) -> _Branch | None:
     row = db.execute(_BRANCH, (name.project, name.repo, name.branch)).fetchone()
     return None if row is None else _Branch._make(row)
 
 
-def _has_branches(db: sqlite3.Connection, repo: int) -> bool:
+def _has_branches(db: Connection, repo: int) -> bool:
     return db.execute("SELECT 1 FROM branch WHERE repo = ? LIMIT 1", (repo,)).fetchone() is not None
 
 
-def _holds_something(db: sqlite3.Connection, layers: tree.ReadSet) -> bool:
+def _holds_something(db: Connection, layers: tree.ReadSet) -> bool:
     merge = tree.Merge(db, layers, b"", None)
     while (row := merge.step()) is not None:
         if row.kind != EntryKind.TOMBSTONE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from runner.model.ids import CommitId, is_commit_id
 from runner.store import commits, documents, staged, staging, tree, uploads, versionlist, versions
 from runner.store.bursts import Bursts
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.entries import row_of, tagged, whole_entry_of
 from runner.store.gate import Door
 from runner.store.refusals import AccessDenied, KeyDeleted, NoSuchKey, NoSuchVersion, VersionIsMarker
@@ -116,7 +116,7 @@ class BranchBucket(WritableBucket):
         found = self._find_version(db, self._read_set(), key, version)
         return replace(whole_entry_of(db, found.row), version=found.id)
 
-    def _find_version(self, db: sqlite3.Connection, layers: tree.ReadSet, key: bytes, version: str) -> Version:
+    def _find_version(self, db: Connection, layers: tree.ReadSet, key: bytes, version: str) -> Version:
         """Return the version of that id, or the newest; raises when it is not there or a delete marker."""
         row = tree.find(db, layers, key)
         if version:
