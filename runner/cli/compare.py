@@ -41,5 +41,5 @@ async def compare(store: Store, before: Commit, after: Commit, prefix: bytes = b
 
 
 def _layers(store: Store, commit: Commit) -> tree.ReadSet:
-    sql = store.catalog.sql
-    return commits.read_set(sql, commits.require_id(sql, repos.require(sql, commit.project, commit.repo), commit.id))
+    db = store.catalog.db
+    return commits.read_set(db, commits.require_id(db, repos.require(db, commit.project, commit.repo), commit.id))

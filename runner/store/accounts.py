@@ -21,7 +21,7 @@ from runner.model.address import check_name
 from runner.model.errors import Conflict, Invalid, NotFound
 from runner.store import repos
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.catalog.query import Connection
 from runner.store.refusals import AccessDenied
 from runner.store.rights import Rights
@@ -85,12 +85,12 @@ async def create(store: Store, name: str, access: Sequence[Access] = (), token: 
     token = _checked(token)
 
     def insert(tx: Transaction) -> None:
-        if _find(tx.sql, name) is not None:
+        if _find(tx.db, name) is not None:
             raise AccountExists(f"the account {name} exists already", hint=f"runner account token {name} makes a token")
         statement = sa.insert(t.account).values(name=name, created_us=tx.now_us).returning(t.account.c.id)
-        account = tx.sql.execute(statement).scalar_one()
+        account = core(tx.db, statement).scalar_one()
         for each in access:
-            repo = _ALL if each.repo == EVERY_REPO else repos.require(tx.sql, each.project, each.repo)
+            repo = _ALL if each.repo == EVERY_REPO else repos.require(tx.db, each.project, each.repo)
             grant(tx, account, repo, each.level)
         _keep(tx, account, token)
 
@@ -121,8 +121,8 @@ async def issue(
     token = new_token()
 
     def insert(tx: Transaction) -> None:
-        numbers = None if reads is None else [repos.require(tx.sql, project, repo) for project, repo in reads]
-        _keep(tx, _require(tx.sql, name), token, seconds=seconds, reads=numbers)
+        numbers = None if reads is None else [repos.require(tx.db, project, repo) for project, repo in reads]
+        _keep(tx, _require(tx.db, name), token, seconds=seconds, reads=numbers)
 
     await store.writer.write(insert)
     return token
@@ -130,17 +130,18 @@ async def issue(
 
 async def list_accounts(store: Store) -> Sequence[Account]:
     """Return all accounts by name."""
-    sql = store.catalog.sql
+    db = store.catalog.db
     now_us = time.time_ns() // 1000
     alive = sa.select(t.token.c.account, sa.func.count().label("tokens")).where(
         t.token.c.expires_us.is_(None) | (t.token.c.expires_us > now_us)
     )
-    tokens: dict[int, int] = {row.account: row.tokens for row in sql.execute(alive.group_by(t.token.c.account))}
+    tokens: dict[int, int] = {row.account: row.tokens for row in core(db, alive.group_by(t.token.c.account))}
     access: dict[int, list[Access]] = {}
-    rows = sql.execute(
+    rows = core(
+        db,
         sa.select(t.access, t.repo.c.project, t.repo.c.name)
         .outerjoin(t.repo, t.repo.c.id == t.access.c.repo)
-        .order_by(t.repo.c.project, t.repo.c.name)
+        .order_by(t.repo.c.project, t.repo.c.name),
     )
     for row in rows:
         repo = EVERY_REPO if row.repo == _ALL else row.name
@@ -148,7 +149,7 @@ async def list_accounts(store: Store) -> Sequence[Account]:
         access.setdefault(row.account, []).append(each)
     return [
         Account(row.name, from_us(row.created_us), tokens.get(row.id, 0), tuple(access.get(row.id, ())))
-        for row in sql.execute(sa.select(t.account).order_by(t.account.c.name))
+        for row in core(db, sa.select(t.account).order_by(t.account.c.name))
     ]
 
 
@@ -156,10 +157,10 @@ async def revoke(store: Store, name: str) -> None:
     """Remove an account with its tokens and rights; the repos that it made stay. Raises `NoSuchAccount`."""
 
     def run(tx: Transaction) -> None:
-        account = _require(tx.sql, name)
-        tx.sql.execute(sa.delete(t.token).where(t.token.c.account == account))
-        tx.sql.execute(sa.delete(t.access).where(t.access.c.account == account))
-        tx.sql.execute(sa.delete(t.account).where(t.account.c.id == account))
+        account = _require(tx.db, name)
+        core(tx.db, sa.delete(t.token).where(t.token.c.account == account))
+        core(tx.db, sa.delete(t.access).where(t.access.c.account == account))
+        core(tx.db, sa.delete(t.account).where(t.account.c.id == account))
 
     await store.writer.write(run)
 
@@ -190,7 +191,7 @@ def _keep(
         "expires_us": expires_us,
         "reads": None if reads is None else json.dumps(reads),
     }
-    tx.sql.execute(sa.insert(t.token).values(values))
+    core(tx.db, sa.insert(t.token).values(values))
 
 
 def _checked(token: str | None) -> str:
@@ -205,13 +206,13 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _find(sql: sa.Connection, name: str) -> int | None:
-    found: int | None = sql.execute(sa.select(t.account.c.id).where(t.account.c.name == name)).scalar()
+def _find(db: Connection, name: str) -> int | None:
+    found: int | None = core(db, sa.select(t.account.c.id).where(t.account.c.name == name)).scalar()
     return found
 
 
-def _require(sql: sa.Connection, name: str) -> int:
-    found = _find(sql, name)
+def _require(db: Connection, name: str) -> int:
+    found = _find(db, name)
     if found is None:
         raise NoSuchAccount(f"there is no account {name}", hint="runner account list shows them")
     return found

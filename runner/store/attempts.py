@@ -16,7 +16,7 @@ from runner.store import datums, finishing, jobs, runs, staging, uploads
 from runner.store.buckets import CommitBucket
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerState
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.gate import Gate
 from runner.store.output import OutBucket
 from runner.store.refusals import AccessDenied, BucketAlreadyOwned, NoSuchBucket
@@ -135,12 +135,12 @@ class AttemptSession:
 def begin_attempt(tx: Transaction, job: int, owner: str, datum: str, number: int) -> Begun:
     """Write the rows of an attempt of a job that *owner* holds; raises `JobLost`, `JobStopped`."""
     finishing.require_state(tx, job, JobState.STARTING, JobState.RUNNING)
-    below = finishing.stack_of(tx.sql, job)
+    below = finishing.stack_of(tx.db, job)
     layer = staging.open_layer(tx, owner)
-    n = tx.sql.execute(sa.select(sa.func.count()).select_from(t.attempt).where(t.attempt.c.job == job)).scalar_one()
+    n = core(tx.db, sa.select(sa.func.count()).select_from(t.attempt).where(t.attempt.c.job == job)).scalar_one()
     values = {"job": job, "datum": datum, "number": number, "n": n, "layer": layer, "started_us": tx.now_us}
-    tx.sql.execute(sa.insert(t.attempt).values(**values, reason="", objects=0, bytes=0))
-    tx.sql.execute(sa.insert(t.stack).values(job=job, n=n, layer=layer))
+    core(tx.db, sa.insert(t.attempt).values(**values, reason="", objects=0, bytes=0))
+    core(tx.db, sa.insert(t.stack).values(job=job, n=n, layer=layer))
     return Begun(job, datum, number, n, Stack(layer, below), from_us(tx.now_us))
 
 
@@ -155,7 +155,7 @@ def _end(tx: Transaction, begun: Begun, *, keep: bool, exit_: ProcessExit | None
         datums.end(tx, begun.job, begun.datum, DatumState.SUCCESS, objects=objects, size_bytes=size_bytes)
         _merge_neighbours(tx, begun)
     else:
-        tx.sql.execute(sa.delete(t.stack).where(t.stack.c.job == begun.job, t.stack.c.n == begun.n))
+        core(tx.db, sa.delete(t.stack).where(t.stack.c.job == begun.job, t.stack.c.n == begun.n))
         objects = size_bytes = 0
     usage = None if exit_ is None else exit_.usage
     values = {
@@ -171,8 +171,8 @@ def _end(tx: Transaction, begun: Begun, *, keep: bool, exit_: ProcessExit | None
     }
     columns = t.attempt.c
     same = (columns.job == begun.job, columns.datum == begun.datum, columns.number == begun.number)
-    tx.sql.execute(sa.update(t.attempt).where(*same).values(values))
-    return jobs.attempt_of(tx.sql, begun.job, begun.datum, begun.number), dropped
+    core(tx.db, sa.update(t.attempt).where(*same).values(values))
+    return jobs.attempt_of(tx.db, begun.job, begun.datum, begun.number), dropped
 
 
 def _merge_neighbours(tx: Transaction, begun: Begun) -> None:
@@ -182,6 +182,6 @@ def _merge_neighbours(tx: Transaction, begun: Begun) -> None:
     if len(lower) == len(stack):
         return
     runs.adopt(tx, lower[0])
-    tx.sql.execute(sa.delete(t.stack).where(t.stack.c.job == begun.job))
+    core(tx.db, sa.delete(t.stack).where(t.stack.c.job == begun.job))
     for layer, n in zip(lower, range(begun.n, begun.n - len(lower), -1), strict=True):
-        tx.sql.execute(sa.insert(t.stack).values(job=begun.job, n=n, layer=layer))
+        core(tx.db, sa.insert(t.stack).values(job=begun.job, n=n, layer=layer))

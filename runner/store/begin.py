@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import partial
 
-import sqlalchemy as sa
-
 from runner.model.ids import CommitId, new_commit_id
 from runner.model.job import JobInput, JobKey, JobState
 from runner.model.pipeline import Pipeline
 from runner.store import commits, events, jobs, newjobs, pipelines, queue, repos
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.finishing import JobLost
 from runner.store.locks import OwnerLock, job_owner
 from runner.store.sessions import JobSession
@@ -35,7 +34,7 @@ async def take_job(
         await store.writer.write(lambda tx: queue.supersede(tx, pipelines_))
         events.tell(store.folder)
     for job in queue.ready(store.catalog.db, pipelines_):
-        key = jobs.inspect_number(store.catalog.sql, job).key
+        key = jobs.inspect_number(store.catalog.db, job).key
         lock = OwnerLock(store.folder, job_owner(key))
         if not lock.try_take():
             continue
@@ -52,10 +51,10 @@ async def take_job(
 async def _taken(store: Store, number: int, lock: OwnerLock) -> tuple[JobSession, Pipeline]:
     from runner.spec.effective import pipeline_of
 
-    job = jobs.inspect_number(store.catalog.sql, number)
+    job = jobs.inspect_number(store.catalog.db, number)
     spec = await pipelines.spec_of(store, job.key.project, job.key.pipeline, job.version)
     pipeline = pipeline_of(spec)
-    pinned = pinned_commits(store.catalog.sql, job.inputs)
+    pinned = pinned_commits(store.catalog.db, job.inputs)
     return JobSession(store, number, pipeline, pinned, lock=lock, is_queued=True), pipeline
 
 
@@ -98,13 +97,13 @@ def _insert(
     tx: Transaction, pipeline: Pipeline, key: JobKey, version: int, inputs: Sequence[JobInput]
 ) -> tuple[int, dict[JobInput, int]]:
     """Write the rows of a job; return its number, and the commits of its inputs."""
-    number = pipelines.require(tx.sql, key.project, key.pipeline)
+    number = pipelines.require(tx.db, key.project, key.pipeline)
     if newjobs.find(tx, number, key.id) is not None:
         raise JobLost(f"the job {key} is there already")
     job = newjobs.insert(tx, newjobs.Key(number, version, key.id), pipeline, inputs, state=JobState.STARTING)
-    return job, pinned_commits(tx.sql, inputs)
+    return job, pinned_commits(tx.db, inputs)
 
 
-def pinned_commits(sql: sa.Connection, inputs: Sequence[JobInput]) -> dict[JobInput, int]:
+def pinned_commits(db: Connection, inputs: Sequence[JobInput]) -> dict[JobInput, int]:
     """Return the commits that inputs are pinned to; raises `NoSuchCommit`."""
-    return {each: commits.require_id(sql, repos.require(sql, each.project, each.repo), each.commit) for each in inputs}
+    return {each: commits.require_id(db, repos.require(db, each.project, each.repo), each.commit) for each in inputs}

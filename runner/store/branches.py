@@ -11,7 +11,7 @@ from runner.model.errors import Conflict
 from runner.model.ids import CommitId
 from runner.store import commits, documents, events, open_commits, refs, repos, staged, triggers, versions
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.store import Store
 from runner.store.times import from_us
 
@@ -31,10 +31,10 @@ async def create(store: Store, project: str, repo: str, name: str, head: CommitI
     """
 
     def insert(tx: Transaction) -> Branch:
-        number = repos.require(tx.sql, project, repo)
-        if refs.find(tx.sql, number, name) is not None:
+        number = repos.require(tx.db, project, repo)
+        if refs.find(tx.db, number, name) is not None:
             raise BranchExists(f"the branch {repo}@{name} exists already")
-        at = None if head is None else commits.require_id(tx.sql, number, head)
+        at = None if head is None else commits.require_id(tx.db, number, head)
         ref = refs.ensure(tx, number, name)
         if at is not None and head is not None:
             refs.move(tx, ref, at)
@@ -48,21 +48,21 @@ async def create(store: Store, project: str, repo: str, name: str, head: CommitI
 
 async def list_branches(store: Store, project: str, repo: str) -> Sequence[Branch]:
     """Return the branches of a repo by name; raises `NoSuchRepo`."""
-    number = repos.require(store.catalog.sql, project, repo)
+    number = repos.require(store.catalog.db, project, repo)
     rows = store.catalog.rows(_SELECT.where(t.branch.c.repo == number).order_by(t.branch.c.name))
     return [Branch(project, repo, row.name, row.uuid, from_us(row.created_us)) for row in rows]
 
 
 async def inspect(store: Store, project: str, repo: str, name: str) -> Branch:
     """Look a branch up; raises `NoSuchRepo`, `NoSuchBranch`."""
-    refs.require(store.catalog.sql, repos.require(store.catalog.sql, project, repo), name)
+    refs.require(store.catalog.db, repos.require(store.catalog.db, project, repo), name)
     return next(branch for branch in await list_branches(store, project, repo) if branch.name == name)
 
 
 async def count_staged(store: Store, project: str, repo: str, name: str) -> int:
     """Return how many objects were written or deleted on a branch and are in no commit yet; of no branch: none."""
-    sql = store.catalog.sql
-    number = repos.find(sql, project, repo)
+    db = store.catalog.db
+    number = repos.find(db, project, repo)
     return 0 if number is None else staged.count(store.catalog.db, staged.BranchKey(number, name))
 
 
@@ -70,7 +70,7 @@ async def delete(store: Store, project: str, repo: str, name: str) -> None:
     """Remove a branch with what is staged on it; its commits stay. Raises `NoSuchRepo`, `NoSuchBranch`."""
 
     def run(tx: Transaction) -> None:
-        ref = refs.require(tx.sql, repos.require(tx.sql, project, repo), name)
+        ref = refs.require(tx.db, repos.require(tx.db, project, repo), name)
         remove(tx, ref)
 
     await store.writer.write(run)
@@ -82,5 +82,5 @@ def remove(tx: Transaction, ref: refs.Ref) -> None:
     staged.drop(tx, branch)
     documents.drop(tx, branch)
     versions.drop(tx, branch)
-    tx.sql.execute(sa.delete(t.commit).where(t.commit.c.id == open_commits.find(tx.db, branch)))
-    tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name))
+    core(tx.db, sa.delete(t.commit).where(t.commit.c.id == open_commits.find(tx.db, branch)))
+    core(tx.db, sa.delete(t.branch).where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name))

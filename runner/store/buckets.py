@@ -218,9 +218,9 @@ def commit_bucket(
     store: Store, name: str, commit: int, *, door: Door, log: ReadLog | None = None, owner: str = ""
 ) -> CommitBucket:
     """Return the commit of that number as a bucket."""
-    sql = store.catalog.sql
-    created = commits.inspect_number(sql, commit).started
-    return CommitBucket(store, name, created, layers=commits.read_set(sql, commit), door=door, log=log, owner=owner)
+    db = store.catalog.db
+    created = commits.inspect_number(db, commit).started
+    return CommitBucket(store, name, created, layers=commits.read_set(db, commit), door=door, log=log, owner=owner)
 
 
 def content_of(entry: Entry) -> Content:

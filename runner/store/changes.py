@@ -143,13 +143,13 @@ async def open_change(store: Store, project: str, repo: str, branch: str) -> Asy
     def begin(tx: Transaction) -> Change:
         number = repos.ensure(tx, project, repo)
         ref = refs.ensure(tx, number, branch)
-        head = None if ref.head is None else commits.inspect_number(tx.sql, ref.head)
+        head = None if ref.head is None else commits.inspect_number(tx.db, ref.head)
         key = staged.BranchKey(number, branch)
         open_commit = open_commits.find(tx.db, key)
         if open_commit is not None:
             below = staged.read_set(tx.db, key)
         else:
-            below = () if ref.head is None else tuple(commits.read_set(tx.sql, ref.head))
+            below = () if ref.head is None else tuple(commits.read_set(tx.db, ref.head))
         return Change(store, ref, Stack(staging.open_layer(tx, lock.name), below), head, open_commit)
 
     try:

@@ -20,7 +20,8 @@ from runner.model.ids import CommitId
 from runner.model.pipeline import CronInput, Pipeline
 from runner.store import events, followers, refs, repos, triggers
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.changes import open_change
 from runner.store.refs import RefMoved
 from runner.store.store import Store
@@ -42,9 +43,12 @@ def set_up(tx: Transaction, pipeline: Pipeline) -> None:
         begun = to_us(datetime.fromisoformat(clock.start)) if clock.start else None
         place = {"project": clock.project, "repo": clock.repo, "branch": clock.branch}
         if begun is not None and ref.head is None:
-            tx.sql.execute(sa.delete(t.clock).where(*_is(clock)))
-        tx.sql.execute(
-            sa.insert(t.clock).prefix_with("OR IGNORE").values(**place, ticked_us=tx.now_us if begun is None else begun)
+            core(tx.db, sa.delete(t.clock).where(*_is(clock)))
+        core(
+            tx.db,
+            sa.insert(t.clock)
+            .prefix_with("OR IGNORE")
+            .values(**place, ticked_us=tx.now_us if begun is None else begun),
         )
 
 
@@ -52,7 +56,7 @@ def next_tick(store: Store, clock: CronInput) -> datetime | None:
     """Return when a clock ticks next, which may be past; None: never."""
     from runner.spec import cron
 
-    last = _last(store.catalog.sql, clock)
+    last = _last(store.catalog.db, clock)
     return None if last is None else cron.next_tick(clock.spec, last)
 
 
@@ -69,7 +73,7 @@ async def tick(store: Store, clock: CronInput, now: datetime) -> Commit | None:
     """
     from runner.spec import cron
 
-    last = _last(store.catalog.sql, clock)
+    last = _last(store.catalog.db, clock)
     due = [] if last is None else cron.latest_ticks(clock.spec, last, now, MISSED_MAX)
     if last is None or not due:
         return None
@@ -107,10 +111,11 @@ async def follow(store: Store, numbers: Collection[int], now: datetime) -> datet
 
 
 def _head_of(tx: Transaction, ref: refs.Ref) -> CommitId:
-    row = tx.sql.execute(
+    row = core(
+        tx.db,
         sa.select(t.commit.c.uuid)
         .join(t.branch, t.branch.c.head == t.commit.c.id)
-        .where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name)
+        .where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name),
     )
     return CommitId(row.scalar_one())
 
@@ -140,12 +145,12 @@ async def _commit(store: Store, clock: CronInput, due: Sequence[datetime], last:
 def _count(tx: Transaction, clock: CronInput, last: datetime, newest: datetime) -> None:
     """Move the clock on; raises `TickTaken`."""
     same = (*_is(clock), t.clock.c.ticked_us == to_us(last))
-    if tx.sql.execute(sa.update(t.clock).where(*same).values(ticked_us=to_us(newest))).rowcount == 0:
+    if core(tx.db, sa.update(t.clock).where(*same).values(ticked_us=to_us(newest))).rowcount == 0:
         raise TickTaken(f"the clock {clock.repo} has ticked already")
 
 
-def _last(sql: sa.Connection, clock: CronInput) -> datetime | None:
-    return from_us(sql.execute(sa.select(t.clock.c.ticked_us).where(*_is(clock))).scalar())
+def _last(db: Connection, clock: CronInput) -> datetime | None:
+    return from_us(core(db, sa.select(t.clock.c.ticked_us).where(*_is(clock))).scalar())
 
 
 def _is(clock: CronInput) -> tuple[sa.ColumnElement[bool], ...]:

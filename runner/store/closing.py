@@ -63,10 +63,10 @@ def _next(store: Store, branch: BranchKey) -> Pending | None:
 async def _publish(store: Store, branch: BranchKey, pending: Pending) -> Commit | None:
     """Make one sealed layer a commit above the head of the moment; None: it held nothing, or it is one already."""
     while True:
-        sql = store.catalog.sql
-        ref = refs.find(sql, *branch)
+        db = store.catalog.db
+        ref = refs.find(db, *branch)
         head = None if ref is None else ref.head
-        below = () if head is None else commits.read_set(sql, head)
+        below = () if head is None else commits.read_set(db, head)
         content = await deltas.content_above(store, head, below, (pending.layer,))
         try:
             return await store.writer.write(

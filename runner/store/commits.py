@@ -13,9 +13,11 @@ from runner.model.commit import Commit, CommitOrigin, CommitState
 from runner.model.errors import Invalid, NotFound
 from runner.model.ids import CommitId, is_commit_id, is_id_prefix
 from runner.store import refs, repos
+from runner.store.catalog import query
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_ORIGIN, COMMIT_STATE
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.contentsum import ContentSum
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -73,14 +75,14 @@ async def resolve(store: Store, address: Address) -> Commit:
     Raises:
         NoSuchRepo, NoSuchCommit, AmbiguousCommit.
     """
-    sql = store.catalog.sql
-    number = _number_of(sql, repos.require(sql, address.project, address.repo), address)
+    db = store.catalog.db
+    number = _number_of(db, repos.require(db, address.project, address.repo), address)
     for _ in range(address.back):
-        parent: int | None = sql.execute(sa.select(t.commit.c.parent).where(t.commit.c.id == number)).scalar()
+        parent: int | None = core(db, sa.select(t.commit.c.parent).where(t.commit.c.id == number)).scalar()
         if parent is None:
             raise NoSuchCommit(f"{address} goes back behind the first commit")
         number = parent
-    return inspect_number(sql, number)
+    return inspect_number(db, number)
 
 
 async def list_commits(
@@ -105,46 +107,44 @@ async def list_commits(
     Raises:
         NoSuchRepo, NoSuchBranch.
     """
-    sql = store.catalog.sql
-    number = repos.require(sql, project, repo)
+    db = store.catalog.db
+    number = repos.require(db, project, repo)
     statement = _SELECT.where(t.commit.c.repo == number).order_by(t.commit.c.id.desc()).limit(limit)
     if branch is not None:
-        history = _history(refs.require(sql, number, branch).head, limit)
+        history = _history(refs.require(db, number, branch).head, limit)
         statement = statement.where(t.commit.c.id.in_(history) | (_OPEN & (t.commit.c.branch == branch)))
     if not quarantined:
         statement = statement.where(_FINISHED | _OPEN)
     return [_commit(row) for row in store.catalog.rows(statement)]
 
 
-def read_set(sql: sa.Connection, number: int) -> ReadSet:
+def read_set(db: Connection, number: int) -> ReadSet:
     """Return the layers that a read of a commit merges, newest first."""
-    layers: list[int] = json.loads(
-        sql.execute(sa.select(t.commit.c.read_set).where(t.commit.c.id == number)).scalar_one()
-    )
+    layers: list[int] = json.loads(core(db, sa.select(t.commit.c.read_set).where(t.commit.c.id == number)).scalar_one())
     return layers
 
 
-def content_of(sql: sa.Connection, number: int | None) -> ContentSum:
+def content_of(db: Connection, number: int | None) -> ContentSum:
     """Return what a commit holds, as a sum; of no commit: nothing."""
     if number is None:
         return ContentSum()
     columns = (t.commit.c.content_sum, t.commit.c.objects, t.commit.c.bytes)
-    return ContentSum(*sql.execute(sa.select(*columns).where(t.commit.c.id == number)).one())
+    return ContentSum(*core(db, sa.select(*columns).where(t.commit.c.id == number)).one())
 
 
-def require_id(sql: sa.Connection, repo: int, commit: CommitId) -> int:
+def require_id(db: Connection, repo: int, commit: CommitId) -> int:
     """Return the number of a commit of *repo*; raises `NoSuchCommit`."""
-    number: int | None = sql.execute(
-        sa.select(t.commit.c.id).where(t.commit.c.repo == repo, t.commit.c.uuid == commit)
+    number: int | None = core(
+        db, sa.select(t.commit.c.id).where(t.commit.c.repo == repo, t.commit.c.uuid == commit)
     ).scalar()
     if number is None:
         raise NoSuchCommit(f"the repo has no commit {commit}")
     return number
 
 
-def inspect_number(sql: sa.Connection, number: int) -> Commit:
+def inspect_number(db: Connection, number: int) -> Commit:
     """Return the commit of that number, which is there."""
-    return _commit(sql.execute(_SELECT.where(t.commit.c.id == number)).one())
+    return _commit(core(db, _SELECT.where(t.commit.c.id == number)).one())
 
 
 def insert(tx: Transaction, draft: Draft) -> int:
@@ -168,42 +168,40 @@ def insert(tx: Transaction, draft: Draft) -> int:
         "description": draft.description,
         "error": draft.error,
     }
-    number: int = tx.sql.execute(sa.insert(t.commit).values(values).returning(t.commit.c.id)).scalar_one()
+    number: int = core(tx.db, sa.insert(t.commit).values(values).returning(t.commit.c.id)).scalar_one()
     return number
 
 
-def _number_of(sql: sa.Connection, repo: int, address: Address) -> int:
+def _number_of(db: Connection, repo: int, address: Address) -> int:
     name = address.revision or DEFAULT_BRANCH
-    ref = refs.find(sql, repo, name)
+    ref = refs.find(db, repo, name)
     if ref is not None:
         if ref.head is None:
             raise NoSuchCommit(f"the branch {address.repo}@{name} has no commit yet")
         return ref.head
     if not is_id_prefix(name):
         raise NoSuchCommit(f"the repo {address.repo} has no branch {name}", hint=f"runner branch list {address.repo}")
-    found = sql.execute(_begins_with(name).where(t.commit.c.repo == repo).limit(2)).scalars().all()
+    begins_with = "SELECT id FROM commits WHERE repo = ? AND uuid >= ? AND uuid < ? LIMIT 2"
+    found: list[int] = query.values(db, begins_with, (repo, name, f"{name}g"))
     if len(found) > 1:
         raise AmbiguousCommit(f"several commits of {address.repo} begin with {name}", hint="give more digits")
     if found:
         return found[0]
-    through = _through_job(sql, repo, address, name) if is_commit_id(name) else None
+    through = _through_job(db, repo, address, name) if is_commit_id(name) else None
     if through is None:
         raise NoSuchCommit(f"the repo {address.repo} has no commit {name}", hint=f"runner commit list {address.repo}")
     return through
 
 
-def _begins_with(digits: str) -> sa.Select[int]:
-    return sa.select(t.commit.c.id).where(t.commit.c.uuid >= digits, t.commit.c.uuid < digits + "g")
-
-
-def _through_job(sql: sa.Connection, repo: int, address: Address, job_id: str) -> int | None:
+def _through_job(db: Connection, repo: int, address: Address, job_id: str) -> int | None:
     """Return the commit of this repo that a job of that id read."""
-    found: int | None = sql.execute(
+    found: int | None = core(
+        db,
         sa.select(t.commit.c.id)
         .join(t.job_input, t.job_input.c.uuid == t.commit.c.uuid)
         .join(t.job, t.job.c.id == t.job_input.c.job)
         .where(t.commit.c.repo == repo, t.job.c.uuid == job_id)
-        .where(t.job_input.c.project == address.project, t.job_input.c.repo == address.repo)
+        .where(t.job_input.c.project == address.project, t.job_input.c.repo == address.repo),
     ).scalar()
     return found
 

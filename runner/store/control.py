@@ -9,7 +9,7 @@ from runner.model.job import JobKey, JobState
 from runner.store import datums, ends, events, jobs, queue, settle, stops
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.ends import STOPPED_STATUS, End
 from runner.store.locks import OwnerLock, job_owner
 from runner.store.stops import Wish
@@ -34,20 +34,20 @@ async def stop(store: Store, key: JobKey) -> None:
         NoSuchJob.
         JobEnded: It has come too far.
     """
-    await store.writer.write(lambda tx: ask(tx, jobs.require(tx.sql, key), STOPPED))
+    await store.writer.write(lambda tx: ask(tx, jobs.require(tx.db, key), STOPPED))
     events.tell(store.folder)
     await settle_if_dead(store, key)
 
 
 def ask(tx: Transaction, job: int, reason: str) -> None:
     """Want the end of a job, as `stop` does; raises `JobEnded`."""
-    row = tx.sql.execute(sa.select(t.job.c.state, t.job.c.uuid).where(t.job.c.id == job)).one()
+    row = core(tx.db, sa.select(t.job.c.state, t.job.c.uuid).where(t.job.c.id == job)).one()
     state = JOB_STATE.word(row.state)
     if state.is_terminal:
         raise JobEnded(f"the job {row.uuid} has ended already: {state}")
     if state is JobState.FINISHING:
         raise JobEnded(f"the job {row.uuid} is sealed, and its output becomes a commit")
-    if state is JobState.CREATED and queue.holds(tx.sql, job):
+    if state is JobState.CREATED and queue.holds(tx.db, job):
         ends.end_waiting(tx, job, End(JobState.KILLED, reason, STOPPED_STATUS))
     else:
         stops.ask(tx, job, Wish(reason, is_anew=False))
@@ -71,8 +71,8 @@ async def delete(store: Store, key: JobKey) -> None:
     """
 
     def run(tx: Transaction) -> None:
-        job = jobs.require(tx.sql, key)
-        if not jobs.inspect_number(tx.sql, job).state.is_terminal:
+        job = jobs.require(tx.db, key)
+        if not jobs.inspect_number(tx.db, job).state.is_terminal:
             raise JobGoesOn(f"the job {key} has not ended", hint=f"runner job stop {key}")
         remove(tx, job)
 
@@ -84,5 +84,5 @@ def remove(tx: Transaction, job: int) -> None:
     datums.forget(tx, job)
     datums.forget(tx, job)
     for table in (t.job_input, t.attempt, t.log_chunk, t.observed):
-        tx.sql.execute(sa.delete(table).where(table.c.job == job))
-    tx.sql.execute(sa.delete(t.job).where(t.job.c.id == job))
+        core(tx.db, sa.delete(table).where(table.c.job == job))
+    core(tx.db, sa.delete(t.job).where(t.job.c.id == job))

@@ -16,7 +16,7 @@ from runner.model.job import DatumFile, DatumState, JobDatum, JobState
 from runner.store import content, staging, tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import DATUM_STATE, JOB_STATE, EntryKind
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.catalog.query import Connection
 from runner.store.content import Content
 
@@ -71,20 +71,20 @@ class Base(NamedTuple):
     layers: tree.ReadSet
 
 
-def find_base(sql: sa.Connection, job: int) -> Base | None:
+def find_base(db: Connection, job: int) -> Base | None:
     """Return the last good job of the same pipeline in the history of the branch that *job* writes to."""
-    row = sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
+    row = core(db, sa.select(t.job).where(t.job.c.id == job)).one()
     branch = (t.branch.c.repo == row.output_repo, t.branch.c.name == row.output_branch)
-    number = sql.execute(sa.select(t.branch.c.head).where(*branch)).scalar()
+    number = core(db, sa.select(t.branch.c.head).where(*branch)).scalar()
     while number is not None:
-        commit = sql.execute(sa.select(t.commit).where(t.commit.c.id == number)).one()
+        commit = core(db, sa.select(t.commit).where(t.commit.c.id == number)).one()
         made = (
             t.job.c.pipeline == row.pipeline,
             t.job.c.uuid == commit.uuid,
             t.job.c.commit_id == number,
             t.job.c.state == JOB_STATE.code(JobState.SUCCESS),
         )
-        found = sql.execute(sa.select(t.job.c.id).where(*made)).scalar()
+        found = core(db, sa.select(t.job.c.id).where(*made)).scalar()
         if found is not None:
             return Base(found, tuple(json.loads(commit.read_set)))
         number = commit.parent
@@ -113,12 +113,13 @@ def put(tx: Transaction, job: int, datums: Sequence[tuple[Planned, Former | None
             "objects": 0 if former is None else former.objects,
             "bytes": 0 if former is None else former.size_bytes,
         }
-        tx.sql.execute(sa.insert(t.datum).values(values))
+        core(tx.db, sa.insert(t.datum).values(values))
     skipped = sum(former is not None for _, former in datums)
-    tx.sql.execute(
+    core(
+        tx.db,
         sa.update(t.job)
         .where(t.job.c.id == job)
-        .values(data_total=t.job.c.data_total + len(datums), data_skipped=t.job.c.data_skipped + skipped)
+        .values(data_total=t.job.c.data_total + len(datums), data_skipped=t.job.c.data_skipped + skipped),
     )
 
 
@@ -144,9 +145,9 @@ def end(tx: Transaction, job: int, datum: str, state: DatumState, *, objects: in
     """Write how a datum ended, and count it."""
     same = (t.datum.c.job == job, t.datum.c.datum == datum)
     values = {"state": DATUM_STATE.code(state), "objects": objects, "bytes": size_bytes}
-    if tx.sql.execute(sa.update(t.datum).where(*same).values(values)).rowcount:
+    if core(tx.db, sa.update(t.datum).where(*same).values(values)).rowcount:
         counter = t.job.c[_COUNTERS[state]]
-        tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values({counter: counter + 1}))
+        core(tx.db, sa.update(t.job).where(t.job.c.id == job).values({counter: counter + 1}))
 
 
 def close(tx: Transaction, job: int) -> None:
@@ -154,7 +155,7 @@ def close(tx: Transaction, job: int) -> None:
     open_ = (t.datum.c.job == job, t.datum.c.state == DATUM_STATE.code(DatumState.STARTING))
     tried = sa.select(t.attempt.c.datum).where(t.attempt.c.job == job)
     for state, same in ((DatumState.FAILED, t.datum.c.datum.in_(tried)), (DatumState.UNKNOWN, sa.true())):
-        tx.sql.execute(sa.update(t.datum).where(*open_, same).values(state=DATUM_STATE.code(state)))
+        core(tx.db, sa.update(t.datum).where(*open_, same).values(state=DATUM_STATE.code(state)))
 
 
 def note_output(tx: Transaction, job: int, datum: str, layer: int) -> None:
@@ -174,19 +175,19 @@ def forget(tx: Transaction, job: int) -> None:
     Datums of other jobs that were skipped because of them are processed the next time.
     """
     numbers = sa.select(t.datum.c.id).where(t.datum.c.job == job)
-    tx.sql.execute(sa.delete(t.produced).where(t.produced.c.datum.in_(numbers)))
-    tx.sql.execute(sa.delete(t.datum).where(t.datum.c.job == job))
+    core(tx.db, sa.delete(t.produced).where(t.produced.c.datum.in_(numbers)))
+    core(tx.db, sa.delete(t.datum).where(t.datum.c.job == job))
     counters = dict.fromkeys(("data_total", *_COUNTERS.values()), 0)
-    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(counters))
+    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(counters))
 
 
 def list_datums(
-    sql: sa.Connection, job: int, *, after: str | None = None, limit: int | None = None, prefix: str = ""
+    db: Connection, job: int, *, after: str | None = None, limit: int | None = None, prefix: str = ""
 ) -> Sequence[JobDatum]:
     """Return datums of a job in their order.
 
     Args:
-        sql: The catalog.
+        db: The catalog.
         job: Its number.
         after: Only those behind this one.
         limit: At most so many.
@@ -198,12 +199,12 @@ def list_datums(
     if after is not None:
         last = sa.select(t.datum.c.id).where(t.datum.c.job == job, t.datum.c.datum == after).scalar_subquery()
         statement = statement.where(t.datum.c.id > last)
-    return [_datum(row) for row in sql.execute(statement)]
+    return [_datum(row) for row in core(db, statement)]
 
 
-def state_of(sql: sa.Connection, job: int, datum: str) -> DatumState | None:
+def state_of(db: Connection, job: int, datum: str) -> DatumState | None:
     """Return the state of a datum of a job."""
-    code = sql.execute(sa.select(t.datum.c.state).where(t.datum.c.job == job, t.datum.c.datum == datum)).scalar()
+    code = core(db, sa.select(t.datum.c.state).where(t.datum.c.job == job, t.datum.c.datum == datum)).scalar()
     return None if code is None else DATUM_STATE.word(code)
 
 

@@ -11,7 +11,8 @@ from runner.model.pipeline import CronInput, Pipeline
 from runner.store import control, events, jobs, pipelines, repos, triggers
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.store import Store
 
 LOOK_SECONDS = 5.0
@@ -40,7 +41,7 @@ async def delete(store: Store, project: str, name: str, *, force: bool = False, 
     """
 
     def begin(tx: Transaction) -> int:
-        number = pipelines.require(tx.sql, project, name)
+        number = pipelines.require(tx.db, project, name)
         readers = [] if force else triggers.readers(tx, project, name)
         if readers:
             raise PipelineRead(
@@ -52,9 +53,9 @@ async def delete(store: Store, project: str, name: str, *, force: bool = False, 
     number = await store.writer.write(begin)
     async with events.listen(store.folder) as news:
         events.tell(store.folder)
-        while unfinished := _unfinished(store.catalog.sql, number):
+        while unfinished := _unfinished(store.catalog.db, number):
             for job in unfinished:
-                await control.settle_if_dead(store, jobs.inspect_number(store.catalog.sql, job).key)
+                await control.settle_if_dead(store, jobs.inspect_number(store.catalog.db, job).key)
             with trio.move_on_after(LOOK_SECONDS):
                 await news.wait()
     await store.writer.write(lambda tx: _remove(tx, number, keep_repo=keep_repo))
@@ -62,32 +63,32 @@ async def delete(store: Store, project: str, name: str, *, force: bool = False, 
 
 def _end_jobs(tx: Transaction, pipeline: int) -> None:
     """Let no job of a pipeline be made any more, and none go on that is not sealed."""
-    for job in _unfinished(tx.sql, pipeline):
-        if jobs.inspect_number(tx.sql, job).state is not JobState.FINISHING:
+    for job in _unfinished(tx.db, pipeline):
+        if jobs.inspect_number(tx.db, job).state is not JobState.FINISHING:
             control.ask(tx, job, DELETED)
-    tx.sql.execute(sa.update(t.registration).where(t.registration.c.pipeline == pipeline).values(is_stopped=1))
+    core(tx.db, sa.update(t.registration).where(t.registration.c.pipeline == pipeline).values(is_stopped=1))
 
 
-def _unfinished(sql: sa.Connection, pipeline: int) -> list[int]:
+def _unfinished(db: Connection, pipeline: int) -> list[int]:
     columns = t.job.c
     unfinished = sa.select(columns.id).where(columns.pipeline == pipeline, columns.state < JOB_TERMINAL_FROM)
-    return list(sql.execute(unfinished).scalars())
+    return list(core(db, unfinished).scalars())
 
 
 def _remove(tx: Transaction, number: int, *, keep_repo: bool) -> None:
     watcher = triggers.find(tx, number)
-    row = tx.sql.execute(sa.select(t.pipeline).where(t.pipeline.c.id == number)).first()
+    row = core(tx.db, sa.select(t.pipeline).where(t.pipeline.c.id == number)).first()
     if row is None:
         return  # somebody else was faster
-    for job in tx.sql.execute(sa.select(t.job.c.id).where(t.job.c.pipeline == number)).scalars().all():
+    for job in core(tx.db, sa.select(t.job.c.id).where(t.job.c.pipeline == number)).scalars().all():
         control.remove(tx, job)
     triggers.unwatch(tx, number)
     for table in (t.registration, t.pipeline_version):
-        tx.sql.execute(sa.delete(table).where(table.c.pipeline == number))
-    tx.sql.execute(sa.delete(t.pipeline).where(t.pipeline.c.id == number))
+        core(tx.db, sa.delete(table).where(table.c.pipeline == number))
+    core(tx.db, sa.delete(t.pipeline).where(t.pipeline.c.id == number))
     if watcher is not None:
         _remove_clocks(tx, watcher.pipeline)
-    repo = repos.find(tx.sql, row.project, row.name)
+    repo = repos.find(tx.db, row.project, row.name)
     if repo is not None and not keep_repo:
         repos.remove(tx, repo)
 
@@ -97,7 +98,7 @@ def _remove_clocks(tx: Transaction, pipeline: Pipeline) -> None:
     for clock in pipeline.leaves():
         if isinstance(clock, CronInput) and not triggers.readers(tx, clock.project, clock.repo):
             columns = t.clock.c
-            tx.sql.execute(sa.delete(t.clock).where(columns.project == clock.project, columns.repo == clock.repo))
-            repo = repos.find(tx.sql, clock.project, clock.repo)
+            core(tx.db, sa.delete(t.clock).where(columns.project == clock.project, columns.repo == clock.repo))
+            repo = repos.find(tx.db, clock.project, clock.repo)
             if repo is not None:
                 repos.remove(tx, repo)

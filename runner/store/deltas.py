@@ -14,7 +14,7 @@ from runner.store.store import Store
 async def content_above(store: Store, head: int | None, below: tree.ReadSet, layers: tree.ReadSet) -> ContentSum:
     """Return what *head*, which is read through *below*, holds with *layers* on top; costs what these hold."""
     catalog = store.catalog
-    content = commits.content_of(catalog.sql, head)
+    content = commits.content_of(catalog.db, head)
     async for row in tree.walk(catalog.db, layers, tombstones=True):
         before = tree.find(catalog.db, below, row.key)
         if before is not None:
@@ -39,7 +39,7 @@ def publish(
     Unless it *propagates* no job is made of it.
     """
     staging.measure(tx, layer)
-    below = () if ref.head is None else commits.read_set(tx.sql, ref.head)
+    below = () if ref.head is None else commits.read_set(tx.db, ref.head)
     draft = commits.Draft(
         repo=ref.repo,
         id=new_commit_id(),
@@ -57,4 +57,4 @@ def publish(
     refs.move(tx, ref, number)
     if propagates:
         triggers.notice(tx, ref, draft.id)
-    return commits.inspect_number(tx.sql, number)
+    return commits.inspect_number(tx.db, number)

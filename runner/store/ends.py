@@ -10,7 +10,7 @@ from runner.model.job import JobState
 from runner.store import datums
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 
 UNRUNNABLE_STATUS = 3
 STOPPED_STATUS = 143
@@ -40,14 +40,15 @@ def end(tx: Transaction, job: int, how: End, commit: int | None = None) -> None:
         "finished_us": tx.now_us,
         "draft": None,
     }
-    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
+    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(values))
     datums.close(tx, job)
     for table in (t.stack, t.queue, t.stop):
-        tx.sql.execute(sa.delete(table).where(table.c.job == job))
-    tx.sql.execute(
+        core(tx.db, sa.delete(table).where(table.c.job == job))
+    core(
+        tx.db,
         sa.update(t.attempt)
         .where(t.attempt.c.job == job, t.attempt.c.finished_us.is_(None))
-        .values(finished_us=tx.now_us, reason=how.reason)
+        .values(finished_us=tx.now_us, reason=how.reason),
     )
 
 
@@ -61,10 +62,11 @@ def give_up_downstream(tx: Transaction, job: int) -> None:
     """End the jobs that wait for the output of one that made none, and those that wait for theirs."""
     failed = [job]
     while failed:
-        row = tx.sql.execute(
+        row = core(
+            tx.db,
             sa.select(t.job.c.uuid, t.repo.c.project, t.repo.c.name)
             .join(t.repo, t.repo.c.id == t.job.c.output_repo)
-            .where(t.job.c.id == failed.pop())
+            .where(t.job.c.id == failed.pop()),
         ).first()
         if row is None:
             continue

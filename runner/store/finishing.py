@@ -20,7 +20,8 @@ from runner.model.provenance import SCHEMA, Record, canonical
 from runner.store import commits, ends, refs, runs, staging, stops, tree, triggers, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.commits import Draft
 from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
@@ -40,7 +41,7 @@ class BranchGone(Conflict):
 
 def require_state(tx: Transaction, job: int, *states: JobState) -> sa.Row[Any]:
     """Return the row of a job that is in one of *states*; raises `JobLost`, `JobStopped`."""
-    row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
+    row = core(tx.db, sa.select(t.job).where(t.job.c.id == job)).one()
     state = JOB_STATE.word(row.state)
     if state not in states:
         raise JobLost(f"the job is {state} already", hint=f"runner job inspect {row.uuid}")
@@ -54,9 +55,9 @@ def require_running(tx: Transaction, job: int) -> None:
     require_state(tx, job, JobState.STARTING, JobState.RUNNING)
 
 
-def stack_of(sql: sa.Connection, job: int) -> tree.ReadSet:
+def stack_of(db: Connection, job: int) -> tree.ReadSet:
     """Return the layers of a job's output, newest first."""
-    rows = sql.execute(sa.select(t.stack.c.layer).where(t.stack.c.job == job).order_by(t.stack.c.n.desc()))
+    rows = core(db, sa.select(t.stack.c.layer).where(t.stack.c.job == job).order_by(t.stack.c.n.desc()))
     return tuple(rows.scalars())
 
 
@@ -67,18 +68,18 @@ def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) 
         JobLost, JobStopped.
     """
     require_state(tx, job, JobState.STARTING, JobState.RUNNING, JobState.EGRESSING)
-    for layer in stack_of(tx.sql, job):
+    for layer in stack_of(tx.db, job):
         staging.set_state(tx, layer, LayerState.SEALED)
         uploads.drop_all(tx, uploads.place_of_layer(layer))
         staging.measure(tx, layer)
     values = {"state": JOB_STATE.code(JobState.FINISHING), "draft": canonical(dict(draft)), **counters}
-    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
+    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(values))
 
 
 def count(tx: Transaction, job: int, counters: Mapping[str, int]) -> None:
     """Write the counters of a job that is about to be abandoned; of an ended one nothing changes."""
     same = (t.job.c.id == job, t.job.c.state < JOB_TERMINAL_FROM)
-    tx.sql.execute(sa.update(t.job).where(*same).values(counters))
+    core(tx.db, sa.update(t.job).where(*same).values(counters))
 
 
 async def content_of(store: Store, layers: tree.ReadSet) -> ContentSum:
@@ -99,11 +100,11 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> C
     """
     row = require_state(tx, job, JobState.FINISHING, JobState.SUCCESS)
     if row.state == JOB_STATE.code(JobState.SUCCESS):
-        return commits.inspect_number(tx.sql, row.commit_id)
-    ref = refs.find(tx.sql, row.output_repo, row.output_branch)
+        return commits.inspect_number(tx.db, row.commit_id)
+    ref = refs.find(tx.db, row.output_repo, row.output_branch)
     if ref is None:
         raise BranchGone(f"the output branch {row.output_branch} was deleted meanwhile")
-    layers = stack_of(tx.sql, job)
+    layers = stack_of(tx.db, job)
     number = commits.insert(
         tx,
         Draft(
@@ -122,10 +123,10 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> C
     refs.move(tx, ref, number)
     triggers.notice(tx, ref, CommitId(row.uuid))
     text = canonical(dict(record))
-    tx.sql.execute(sa.insert(t.provenance).values(commit_id=number, record=text, digest=blake3(text).digest()))
+    core(tx.db, sa.insert(t.provenance).values(commit_id=number, record=text, digest=blake3(text).digest()))
     problem = str(record.get("egress", {}).get("problem", ""))
     ends.end(tx, job, End(JobState.SUCCESS, problem, NOT_COPIED_STATUS if problem else 0), number)
-    return commits.inspect_number(tx.sql, number)
+    return commits.inspect_number(tx.db, number)
 
 
 def put_aside(tx: Transaction, job: int) -> tree.ReadSet:
@@ -134,15 +135,16 @@ def put_aside(tx: Transaction, job: int) -> tree.ReadSet:
     Returns:
         What it leaves behind, newest first: the layer of its last attempt above those that were kept.
     """
-    if tx.sql.execute(sa.select(t.job.c.state).where(t.job.c.id == job)).scalar_one() >= JOB_TERMINAL_FROM:
+    if core(tx.db, sa.select(t.job.c.state).where(t.job.c.id == job)).scalar_one() >= JOB_TERMINAL_FROM:
         return ()
-    stack = stack_of(tx.sql, job)
-    last = tx.sql.execute(
+    stack = stack_of(tx.db, job)
+    last = core(
+        tx.db,
         sa.select(t.layer.c.id, t.layer.c.state)
         .join(t.attempt, t.attempt.c.layer == t.layer.c.id)
         .where(t.attempt.c.job == job)
         .order_by(t.attempt.c.n.desc())
-        .limit(1)
+        .limit(1),
     ).first()
     has_failed = last is not None and last.state == LayerState.QUARANTINED and last.id not in stack
     layers = (last.id, *stack) if last is not None and has_failed else stack
@@ -157,10 +159,10 @@ def abandon(tx: Transaction, job: int, end: End, layers: tree.ReadSet, content: 
 
     When somebody wanted its end, that is how it ended.
     """
-    row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
+    row = core(tx.db, sa.select(t.job).where(t.job.c.id == job)).one()
     if row.state >= JOB_TERMINAL_FROM:
         return
-    wish = stops.find(tx.sql, job)
+    wish = stops.find(tx.db, job)
     if wish is not None:
         end = End(JobState.KILLED, wish.reason, STOPPED_STATUS)
     number = None

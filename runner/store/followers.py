@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from runner.model.pipeline import PfsInput, Pipeline, Trigger
 from runner.store import pipelines, refs, repos
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.refs import Ref
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -43,12 +43,12 @@ def watch(tx: Transaction, number: int, pipeline: Pipeline) -> None:
     """Let the trigger branches of a pipeline follow what its spec says, and nothing else."""
     unwatch(tx, number)
     for project, repo, branch in {(leaf.project, leaf.repo, trigger.branch) for leaf, trigger in _followers(pipeline)}:
-        tx.sql.execute(sa.insert(t.follow).values(project=project, repo=repo, branch=branch, pipeline=number))
+        core(tx.db, sa.insert(t.follow).values(project=project, repo=repo, branch=branch, pipeline=number))
 
 
 def unwatch(tx: Transaction, number: int) -> None:
     """Let no branch follow for a pipeline any more."""
-    tx.sql.execute(sa.delete(t.follow).where(t.follow.c.pipeline == number))
+    core(tx.db, sa.delete(t.follow).where(t.follow.c.pipeline == number))
 
 
 def move(tx: Transaction, leader: Ref) -> list[Ref]:
@@ -56,7 +56,7 @@ def move(tx: Transaction, leader: Ref) -> list[Ref]:
     project, repo = tx.db.execute("SELECT project, name FROM repo WHERE id = ?", (leader.repo,)).fetchone()
     moved = []
     for number, version in tx.db.execute(_FOLLOWED, (project, repo, leader.name)).fetchall():
-        for leaf, trigger in _followers(pipelines.pipeline_at(tx.sql, number, version)):
+        for leaf, trigger in _followers(pipelines.pipeline_at(tx.db, number, version)):
             if (leaf.project, leaf.repo, trigger.branch) == (project, repo, leader.name):
                 moved += move_if_due(tx, leaf, trigger)
     return moved
@@ -74,15 +74,15 @@ def timed(store: Store, numbers: Collection[int]) -> list[tuple[PfsInput, Trigge
     return [
         (leaf, trigger)
         for row in rows
-        for leaf, trigger in _followers(pipelines.pipeline_at(store.catalog.sql, row.pipeline, row.version))
+        for leaf, trigger in _followers(pipelines.pipeline_at(store.catalog.db, row.pipeline, row.version))
         if trigger.cron_spec
     ]
 
 
 def move_if_due(tx: Transaction, leaf: PfsInput, trigger: Trigger) -> list[Ref]:
     """Let the branch of an input go to where the one that it follows is, if its condition holds; return it then."""
-    repo = repos.find(tx.sql, leaf.project, leaf.repo)
-    leader = None if repo is None else refs.find(tx.sql, repo, trigger.branch)
+    repo = repos.find(tx.db, leaf.project, leaf.repo)
+    leader = None if repo is None else refs.find(tx.db, repo, trigger.branch)
     if leader is None or leader.head is None:
         return []
     follower = refs.ensure(tx, leader.repo, leaf.branch)
@@ -125,7 +125,7 @@ def _is_ahead(tx: Transaction, old: int, new: int, commits: int) -> bool:
 
 def _head(tx: Transaction, number: int) -> _Head:
     columns = t.commit.c
-    row = tx.sql.execute(sa.select(columns.bytes, columns.finished_us).where(columns.id == number)).one()
+    row = core(tx.db, sa.select(columns.bytes, columns.finished_us).where(columns.id == number)).one()
     return _Head(number, row.bytes, from_us(row.finished_us))
 
 

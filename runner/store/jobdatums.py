@@ -15,7 +15,7 @@ from runner.model.provenance import ReadKind
 from runner.store import commits, datums, finishing, jobs, staging, tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerState
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.datums import Base, Former, Planned
 from runner.store.files import giving
 from runner.store.locks import OwnerLock
@@ -60,7 +60,7 @@ class JobDatums:
 
     def weigh(self, given: JobInput) -> Match:
         """Return what an input holds as a whole; equal digests mean equal objects."""
-        commit = commits.inspect_number(self._store.catalog.sql, self._pinned[given])
+        commit = commits.inspect_number(self._store.catalog.db, self._pinned[given])
         return Match("/", commit.digest, commit.objects, commit.size_bytes)
 
     async def find(
@@ -94,8 +94,8 @@ class JobDatums:
         Raises:
             JobLost: Somebody else decided about the job.
         """
-        sql, db, write = self._store.catalog.sql, self._store.catalog.db, self._store.writer.write
-        self._base = datums.find_base(sql, self._job) if skip else None
+        db, write = self._store.catalog.db, self._store.writer.write
+        self._base = datums.find_base(db, self._job) if skip else None
         pending = iter(planned)
         while some := list(islice(pending, datums.ROWS_PER_WRITE)):
             rows = [(each, datums.find_former(db, self._base, each) if self._base else None) for each in some]
@@ -109,11 +109,11 @@ class JobDatums:
     @property
     def base(self) -> JobKey | None:
         """The job that this one was compared with."""
-        return None if self._base is None else jobs.inspect_number(self._store.catalog.sql, self._base.job).key
+        return None if self._base is None else jobs.inspect_number(self._store.catalog.db, self._base.job).key
 
     def is_skipped(self, datum: str) -> bool:
         """Tell whether the output of a datum was carried over."""
-        return datums.state_of(self._store.catalog.sql, self._job, datum) is DatumState.SKIPPED
+        return datums.state_of(self._store.catalog.db, self._job, datum) is DatumState.SKIPPED
 
     async def end(self, datum: str, state: DatumState) -> None:
         """Write how a datum ended that did not succeed, and count it; one that did was counted with its attempt."""
@@ -125,7 +125,7 @@ class JobDatums:
 
     async def find_collision(self) -> bytes | None:
         """Return the first folder of the output that is also a file in it, as its files' common prefix."""
-        layers = finishing.stack_of(self._store.catalog.sql, self._job)
+        layers = finishing.stack_of(self._store.catalog.db, self._job)
         around: list[bytes] = []
         async with aclosing(tree.walk(self._store.catalog.db, layers)) as rows:
             async for row in rows:
@@ -146,7 +146,7 @@ class JobDatums:
             await self._store.writer.write(partial(datums.carry, layer=self._carried, base=base, keys=keys))
 
     def _layers(self, given: JobInput) -> tree.ReadSet:
-        return commits.read_set(self._store.catalog.sql, self._pinned[given])
+        return commits.read_set(self._store.catalog.db, self._pinned[given])
 
 
 def _put(tx: Transaction, job: int, rows: Sequence[tuple[Planned, Former | None]]) -> None:
@@ -156,7 +156,7 @@ def _put(tx: Transaction, job: int, rows: Sequence[tuple[Planned, Former | None]
 
 def _open_carried(tx: Transaction, job: int, owner: str) -> int:
     layer = staging.open_layer(tx, owner)
-    tx.sql.execute(sa.insert(t.stack).values(job=job, n=_CARRIED, layer=layer))
+    core(tx.db, sa.insert(t.stack).values(job=job, n=_CARRIED, layer=layer))
     return layer
 
 

@@ -12,6 +12,7 @@ import trio
 from runner.model.job import JobKey
 from runner.store import events, jobs
 from runner.store.catalog import tables as t
+from runner.store.catalog.engine import core
 from runner.store.store import Store
 
 CHUNK_BYTES = 64 * 1024
@@ -29,7 +30,7 @@ class JobLog:
 
     def __init__(self, store: Store, key: JobKey) -> None:
         self._store = store
-        self._job = jobs.require(store.catalog.sql, key)
+        self._job = jobs.require(store.catalog.db, key)
         self._next_line = _count(store, self._job) + 1
         self._lines: list[bytes] = []
         self._held = 0
@@ -80,7 +81,7 @@ class JobLog:
             for first, chunk in _chunks(lines, self._next_line)
         ]
         self._next_line += len(lines)
-        await self._store.writer.write(lambda tx: tx.sql.execute(sa.insert(t.log_chunk), rows))
+        await self._store.writer.write(lambda tx: core(tx.db, sa.insert(t.log_chunk), rows))
         events.tell(self._store.folder, lines=True)
 
 
@@ -96,10 +97,10 @@ def _chunks(lines: Sequence[bytes], number: int) -> Iterator[tuple[int, Sequence
 
 async def read(store: Store, key: JobKey, *, after_line: int = 0, limit: int = 1000) -> Sequence[tuple[int, Line]]:
     """Return lines with their numbers, from the one after *after_line* on; raises `NoSuchJob`."""
-    job = jobs.require(store.catalog.sql, key)
+    job = jobs.require(store.catalog.db, key)
     columns = t.log_chunk.c
     at = sa.select(sa.func.max(columns.first_line)).where(columns.job == job, columns.first_line <= after_line + 1)
-    start = store.catalog.sql.execute(at).scalar() or 1
+    start = core(store.catalog.db, at).scalar() or 1
     found: list[tuple[int, Line]] = []
     while len(found) < limit:
         row = store.catalog.row(
@@ -116,7 +117,7 @@ async def read(store: Store, key: JobKey, *, after_line: int = 0, limit: int = 1
 
 async def count_lines(store: Store, key: JobKey) -> int:
     """Return how many lines a job has; raises `NoSuchJob`."""
-    return _count(store, jobs.require(store.catalog.sql, key))
+    return _count(store, jobs.require(store.catalog.db, key))
 
 
 def _count(store: Store, job: int) -> int:

@@ -17,6 +17,8 @@ from runner.store import commits, pipelines, projects, reads
 from runner.store import datums as datums_
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE
+from runner.store.catalog.engine import core
+from runner.store.catalog.query import Connection
 from runner.store.store import Store
 from runner.store.times import from_us
 
@@ -57,18 +59,18 @@ async def list_jobs(
     Raises:
         NoSuchProject, NoSuchPipeline, NoSuchJob.
     """
-    sql = store.catalog.sql
-    projects.require(sql, project)
+    db = store.catalog.db
+    projects.require(db, project)
     statement = _SELECT.where(t.pipeline.c.project == project).limit(limit)
     if pipeline is not None:
-        statement = statement.where(t.job.c.pipeline == pipelines.require(sql, project, pipeline))
+        statement = statement.where(t.job.c.pipeline == pipelines.require(db, project, pipeline))
     if states:
         statement = statement.where(t.job.c.state.in_([JOB_STATE.code(state) for state in states]))
     if id is not None:
         statement = statement.where(t.job.c.uuid == id)
     if before is not None:
-        statement = statement.where(t.job.c.id < require(sql, before))
-    return [_job(sql, row) for row in store.catalog.rows(statement)]
+        statement = statement.where(t.job.c.id < require(db, before))
+    return [_job(db, row) for row in store.catalog.rows(statement)]
 
 
 async def find_jobs(store: Store, project: str, text: str) -> Sequence[Job]:
@@ -79,7 +81,7 @@ async def find_jobs(store: Store, project: str, text: str) -> Sequence[Job]:
     statement = _SELECT.where(t.pipeline.c.project == project, t.job.c.uuid >= digits, t.job.c.uuid < digits + "g")
     if pipeline:
         statement = statement.where(t.pipeline.c.name == pipeline)
-    return [_job(store.catalog.sql, row) for row in store.catalog.rows(statement)]
+    return [_job(store.catalog.db, row) for row in store.catalog.rows(statement)]
 
 
 async def list_readers(store: Store, commit: Commit, *, limit: int = 50) -> Sequence[Job]:
@@ -87,17 +89,17 @@ async def list_readers(store: Store, commit: Commit, *, limit: int = 50) -> Sequ
     columns = t.job_input.c
     same = (columns.project == commit.project, columns.repo == commit.repo, columns.uuid == commit.id)
     statement = _SELECT.where(t.job.c.id.in_(sa.select(columns.job).where(*same))).limit(limit)
-    return [_job(store.catalog.sql, row) for row in store.catalog.rows(statement)]
+    return [_job(store.catalog.db, row) for row in store.catalog.rows(statement)]
 
 
 async def inspect(store: Store, key: JobKey) -> Job:
     """Look a job up; raises `NoSuchJob`."""
-    return inspect_number(store.catalog.sql, require(store.catalog.sql, key))
+    return inspect_number(store.catalog.db, require(store.catalog.db, key))
 
 
 async def attempts(store: Store, key: JobKey) -> Sequence[Attempt]:
     """Return a job's attempts in the order in which they began; raises `NoSuchJob`."""
-    job = require(store.catalog.sql, key)
+    job = require(store.catalog.db, key)
     rows = store.catalog.rows(sa.select(t.attempt).where(t.attempt.c.job == job).order_by(t.attempt.c.n))
     return [_attempt(row) for row in rows]
 
@@ -114,8 +116,8 @@ async def datums(
         after: Only those behind the one of this id.
         limit: At most so many.
     """
-    job = require(store.catalog.sql, key)
-    return datums_.list_datums(store.catalog.sql, job, prefix=prefix, after=after, limit=limit)
+    job = require(store.catalog.db, key)
+    return datums_.list_datums(store.catalog.db, job, prefix=prefix, after=after, limit=limit)
 
 
 async def record(store: Store, key: JobKey) -> Record | None:
@@ -123,7 +125,7 @@ async def record(store: Store, key: JobKey) -> Record | None:
     row = store.catalog.row(
         sa.select(t.provenance.c.record)
         .join(t.job, t.job.c.commit_id == t.provenance.c.commit_id)
-        .where(t.job.c.id == require(store.catalog.sql, key))
+        .where(t.job.c.id == require(store.catalog.db, key))
     )
     return None if row is None else json.loads(row.record)
 
@@ -132,7 +134,7 @@ async def observed(
     store: Store, key: JobKey, *, after: Observed | None = None, limit: int | None = None
 ) -> Sequence[Observed]:
     """Return what a sealed job read, by input, key and kind, page by page; raises `NoSuchJob`."""
-    return reads.stored(store.catalog.sql, require(store.catalog.sql, key), after=after, limit=limit)
+    return reads.stored(store.catalog.db, require(store.catalog.db, key), after=after, limit=limit)
 
 
 async def output(store: Store, key: JobKey) -> Commit | None:
@@ -145,42 +147,44 @@ async def quarantined(store: Store, key: JobKey) -> Commit | None:
     return _commit(store, key, CommitState.QUARANTINED)
 
 
-def require(sql: sa.Connection, key: JobKey) -> int:
+def require(db: Connection, key: JobKey) -> int:
     """Return the number of a job; raises `NoSuchJob`."""
-    number: int | None = sql.execute(
+    number: int | None = core(
+        db,
         sa.select(t.job.c.id)
         .join(t.pipeline, t.pipeline.c.id == t.job.c.pipeline)
-        .where(t.pipeline.c.project == key.project, t.pipeline.c.name == key.pipeline, t.job.c.uuid == key.id)
+        .where(t.pipeline.c.project == key.project, t.pipeline.c.name == key.pipeline, t.job.c.uuid == key.id),
     ).scalar()
     if number is None:
         raise NoSuchJob(f"there is no job {key}", hint="runner job list")
     return number
 
 
-def inspect_number(sql: sa.Connection, number: int) -> Job:
+def inspect_number(db: Connection, number: int) -> Job:
     """Return the job of that number, which is there."""
-    return _job(sql, sql.execute(_SELECT.where(t.job.c.id == number)).one())
+    return _job(db, core(db, _SELECT.where(t.job.c.id == number)).one())
 
 
-def attempt_of(sql: sa.Connection, job: int, datum: str, number: int) -> Attempt:
+def attempt_of(db: Connection, job: int, datum: str, number: int) -> Attempt:
     """Return an attempt, which is there."""
     columns = t.attempt.c
     same = (columns.job == job, columns.datum == datum, columns.number == number)
-    return _attempt(sql.execute(sa.select(t.attempt).where(*same)).one())
+    return _attempt(core(db, sa.select(t.attempt).where(*same)).one())
 
 
 def _commit(store: Store, key: JobKey, state: CommitState) -> Commit | None:
-    sql = store.catalog.sql
-    number = sql.execute(
+    db = store.catalog.db
+    number = core(
+        db,
         sa.select(t.commit.c.id)
         .join(t.job, t.job.c.commit_id == t.commit.c.id)
-        .where(t.job.c.id == require(sql, key), t.commit.c.state == COMMIT_STATE.code(state))
+        .where(t.job.c.id == require(db, key), t.commit.c.state == COMMIT_STATE.code(state)),
     ).scalar()
-    return None if number is None else commits.inspect_number(sql, number)
+    return None if number is None else commits.inspect_number(db, number)
 
 
-def _job(sql: sa.Connection, row: sa.Row[Any]) -> Job:
-    inputs = sql.execute(sa.select(t.job_input).where(t.job_input.c.job == row.id).order_by(t.job_input.c.n))
+def _job(db: Connection, row: sa.Row[Any]) -> Job:
+    inputs = core(db, sa.select(t.job_input).where(t.job_input.c.job == row.id).order_by(t.job_input.c.n))
     return Job(
         key=JobKey(row.project, row.pipeline_name, CommitId(row.uuid)),
         version=row.version,

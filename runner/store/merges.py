@@ -17,7 +17,7 @@ from runner.model.errors import Unavailable
 from runner.store import runs, staging
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
-from runner.store.catalog.engine import Catalog, Transaction
+from runner.store.catalog.engine import Catalog, Transaction, core
 from runner.store.entries import Row
 from runner.store.locks import OwnerLock
 from runner.store.tree import ReadSet, walk
@@ -64,9 +64,9 @@ class Merges:
     def _find_due(self) -> _Due | None:
         """Return the newest neighbours of some head whose sizes are too near to each other."""
         heads = sa.select(t.commit.c.read_set).join(t.branch, t.branch.c.head == t.commit.c.id)
-        for text in self._catalog.sql.execute(heads).scalars().all():
+        for text in core(self._catalog.db, heads).scalars().all():
             layers = json.loads(text)
-            rows = runs.rows_of(self._catalog.sql, layers)
+            rows = runs.rows_of(self._catalog.db, layers)
             for start in range(len(layers) - 1):
                 count = runs.plan(rows[start:])
                 if count > 1 and sum(rows[start : start + count]) > runs.MERGE_MAX_ROWS:
@@ -94,7 +94,7 @@ class Merges:
 
 def _open_run(tx: Transaction, owner: str) -> int:
     values = {"kind": LayerKind.RUN, "state": LayerState.BUILDING, "owner": owner}
-    run: int = tx.sql.execute(sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
+    run: int = core(tx.db, sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
     return run
 
 
@@ -107,13 +107,13 @@ def _install(tx: Transaction, run: int, due: _Due) -> bool:
     """Seal a run and put it into the read sets of all heads that still hold its layers side by side."""
     statement = sa.select(t.commit.c.id, t.commit.c.read_set).join(t.branch, t.branch.c.head == t.commit.c.id)
     installed = False
-    for head in tx.sql.execute(statement.distinct()).fetchall():
+    for head in core(tx.db, statement.distinct()).fetchall():
         layers = json.loads(head.read_set)
         start = layers.index(due.layers[0]) if due.layers[0] in layers else len(layers)
         end = start + len(due.layers)
         if tuple(layers[start:end]) == tuple(due.layers) and (not due.is_root or end == len(layers)):
             layers[start:end] = [run]
-            tx.sql.execute(sa.update(t.commit).where(t.commit.c.id == head.id).values(read_set=json.dumps(layers)))
+            core(tx.db, sa.update(t.commit).where(t.commit.c.id == head.id).values(read_set=json.dumps(layers)))
             installed = True
     staging.set_state(tx, run, LayerState.SEALED if installed else LayerState.DROPPING)
     if installed:

@@ -14,7 +14,7 @@ from runner.model.pipeline import Pipeline
 from runner.store import refs, repos
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 
 COUNTERS = (
     "data_total",
@@ -39,7 +39,7 @@ class Key(NamedTuple):
 def find(tx: Transaction, pipeline: int, job_id: CommitId) -> int | None:
     """Return the number of a pipeline's job of that id; None: it has none."""
     same = (t.job.c.pipeline == pipeline, t.job.c.uuid == job_id)
-    number: int | None = tx.sql.execute(sa.select(t.job.c.id).where(*same)).scalar()
+    number: int | None = core(tx.db, sa.select(t.job.c.id).where(*same)).scalar()
     return number
 
 
@@ -53,7 +53,7 @@ def insert(tx: Transaction, key: Key, pipeline: Pipeline, inputs: Sequence[JobIn
         inputs: Pinned to commits, which may be yet to come.
         state: CREATED or STARTING.
     """
-    repo = repos.require(tx.sql, pipeline.project, pipeline.name)
+    repo = repos.require(tx.db, pipeline.project, pipeline.name)
     refs.ensure(tx, repo, pipeline.output_branch)
     values = {
         "pipeline": key.pipeline,
@@ -67,17 +67,17 @@ def insert(tx: Transaction, key: Key, pipeline: Pipeline, inputs: Sequence[JobIn
         "created_us": tx.now_us,
         **dict.fromkeys(COUNTERS, 0),
     }
-    job: int = tx.sql.execute(sa.insert(t.job).values(values).returning(t.job.c.id)).scalar_one()
+    job: int = core(tx.db, sa.insert(t.job).values(values).returning(t.job.c.id)).scalar_one()
     _insert_inputs(tx, job, inputs)
     return job
 
 
 def change(tx: Transaction, job: int, version: int, pipeline: Pipeline, inputs: Sequence[JobInput]) -> None:
     """Let a job that waits be one of another *version* of its pipeline, with other inputs."""
-    refs.ensure(tx, repos.require(tx.sql, pipeline.project, pipeline.name), pipeline.output_branch)
+    refs.ensure(tx, repos.require(tx.db, pipeline.project, pipeline.name), pipeline.output_branch)
     values = {"version": version, "output_branch": pipeline.output_branch}
-    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(values))
-    tx.sql.execute(sa.delete(t.job_input).where(t.job_input.c.job == job))
+    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(values))
+    core(tx.db, sa.delete(t.job_input).where(t.job_input.c.job == job))
     _insert_inputs(tx, job, inputs)
 
 
@@ -85,4 +85,4 @@ def _insert_inputs(tx: Transaction, job: int, inputs: Sequence[JobInput]) -> Non
     for n, each in enumerate(inputs):
         row = asdict(each)
         row["uuid"] = row.pop("commit")
-        tx.sql.execute(sa.insert(t.job_input).values(job=job, n=n, **row))
+        core(tx.db, sa.insert(t.job_input).values(job=job, n=n, **row))

@@ -20,7 +20,7 @@ from runner.model.ids import CommitId, new_commit_id
 from runner.store import commits, deltas, events, refs, repos, runs, staged, staging, triggers, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.catalog.query import Connection
 from runner.store.contentsum import ContentSum
 from runner.store.refs import RefMoved
@@ -74,12 +74,12 @@ async def start(store: Store, project: str, repo: str, branch: str, description:
     """
 
     def run(tx: Transaction) -> Commit:
-        number = repos.require(tx.sql, project, repo)
+        number = repos.require(tx.db, project, repo)
         if _is_output(tx.db, project, repo, branch):
             raise OutputBranch(f"the pipeline {repo} alone commits to {repo}@{branch}", hint="take another branch")
         ref = refs.ensure(tx, number, branch)
         if (found := find(tx.db, BranchKey(number, branch))) is not None:
-            commit = commits.inspect_number(tx.sql, found)
+            commit = commits.inspect_number(tx.db, found)
             hint = f"runner commit finish {repo}@{branch}"
             raise CommitIsOpen(f"{repo}@{branch} has an open commit already: {commit.id}", hint=hint)
         draft = commits.Draft(
@@ -89,14 +89,14 @@ async def start(store: Store, project: str, repo: str, branch: str, description:
             parent=ref.head,
             base=ref.head,
             layers=(),
-            read_set=() if ref.head is None else commits.read_set(tx.sql, ref.head),
-            content=commits.content_of(tx.sql, ref.head),
+            read_set=() if ref.head is None else commits.read_set(tx.db, ref.head),
+            content=commits.content_of(tx.db, ref.head),
             origin=CommitOrigin.USER,
             started_us=tx.now_us,
             state=CommitState.OPEN,
             description=description,
         )
-        return commits.inspect_number(tx.sql, commits.insert(tx, draft))
+        return commits.inspect_number(tx.db, commits.insert(tx, draft))
 
     return await store.writer.write(run)
 
@@ -117,10 +117,10 @@ async def finish(store: Store, project: str, repo: str, branch: str, description
 
     Cancellation: it is finished or still open.
     """
-    key = BranchKey(repos.require(store.catalog.sql, project, repo), branch)
+    key = BranchKey(repos.require(store.catalog.db, project, repo), branch)
     for tries_left in reversed(range(TRIES)):
         found = await store.writer.write(partial(_seal, branch=key))
-        content = await deltas.content_above(store, found.ref.head, _below(store.catalog.sql, found), found.layers)
+        content = await deltas.content_above(store, found.ref.head, _below(store.catalog.db, found), found.layers)
         try:
             finished = partial(_finish, branch=key, found=found, content=content, description=description)
             commit = await store.writer.write(finished)
@@ -139,7 +139,7 @@ def add(tx: Transaction, ref: refs.Ref, layer: int) -> Commit:
     branch = BranchKey(ref.repo, ref.name)
     number = _require(tx, branch)
     staged.add(tx, branch, layer)
-    return commits.inspect_number(tx.sql, number)
+    return commits.inspect_number(tx.db, number)
 
 
 def _is_output(db: Connection, project: str, repo: str, branch: str) -> bool:
@@ -156,11 +156,11 @@ def _require(tx: Transaction, branch: BranchKey) -> int:
 
 def _seal(tx: Transaction, branch: BranchKey) -> _Staged:
     _require(tx, branch)
-    return _Staged(refs.require(tx.sql, *branch), staged.seal_all(tx, branch))
+    return _Staged(refs.require(tx.db, *branch), staged.seal_all(tx, branch))
 
 
-def _below(sql: sa.Connection, found: _Staged) -> ReadSet:
-    return () if found.ref.head is None else commits.read_set(sql, found.ref.head)
+def _below(db: Connection, found: _Staged) -> ReadSet:
+    return () if found.ref.head is None else commits.read_set(db, found.ref.head)
 
 
 def _finish(tx: Transaction, branch: BranchKey, found: _Staged, content: ContentSum, description: str) -> Commit:
@@ -175,7 +175,7 @@ def _finish(tx: Transaction, branch: BranchKey, found: _Staged, content: Content
         "parent": found.ref.head,
         "base": found.ref.head,
         "layers": json.dumps(found.layers),
-        "read_set": json.dumps(runs.merged(tx, (*found.layers, *_below(tx.sql, found)))),
+        "read_set": json.dumps(runs.merged(tx, (*found.layers, *_below(tx.db, found)))),
         "state": COMMIT_STATE.code(CommitState.FINISHED),
         "digest": content.digest(),
         "content_sum": content.state(),
@@ -183,8 +183,8 @@ def _finish(tx: Transaction, branch: BranchKey, found: _Staged, content: Content
         "bytes": content.size_bytes,
         "finished_us": tx.now_us,
     } | ({"description": description} if description else {})
-    tx.sql.execute(sa.update(t.commit).where(t.commit.c.id == number).values(values))
+    core(tx.db, sa.update(t.commit).where(t.commit.c.id == number).values(values))
     refs.move(tx, found.ref, number)
-    commit = commits.inspect_number(tx.sql, number)
+    commit = commits.inspect_number(tx.db, number)
     triggers.notice(tx, found.ref, CommitId(commit.id))
     return commit

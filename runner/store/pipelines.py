@@ -16,7 +16,8 @@ from runner.model.pipeline import Pipeline, PipelineState
 from runner.model.provenance import canonical
 from runner.store import projects, refs, repos
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.store import Store
 from runner.store.times import from_us
 
@@ -86,15 +87,15 @@ def add_version(tx: Transaction, pipeline: Pipeline) -> int:
     number = _ensure(tx, pipeline.project, pipeline.name)
     refs.ensure(tx, repos.ensure(tx, pipeline.project, pipeline.name), pipeline.output_branch)
     newest = 0
-    found = tx.sql.execute(_SELECT.where(t.pipeline.c.id == number)).first()
+    found = core(tx.db, _SELECT.where(t.pipeline.c.id == number)).first()
     if found is not None:
-        digests = {version: _digest(tx.sql, number, version) for version in (found.newest, found.version)}
+        digests = {version: _digest(tx.db, number, version) for version in (found.newest, found.version)}
         for version, digest in digests.items():
             if digest == pipeline.digest:
                 return int(version)
         newest = found.newest
     row = {"pipeline": number, "version": newest + 1, "digest": pipeline.digest, "spec": canonical(pipeline.spec)}
-    tx.sql.execute(sa.insert(t.pipeline_version).values(**row, created_us=tx.now_us))
+    core(tx.db, sa.insert(t.pipeline_version).values(**row, created_us=tx.now_us))
     return newest + 1
 
 
@@ -104,13 +105,13 @@ async def register_run(store: Store, pipeline: Pipeline) -> int:
     Raises:
         PipelineWatched: Its output would stand among that of another spec.
     """
-    sql = store.catalog.sql
-    number = find(sql, pipeline.project, pipeline.name)
-    watched = None if number is None else registered_version(sql, number)
+    db = store.catalog.db
+    number = find(db, pipeline.project, pipeline.name)
+    watched = None if number is None else registered_version(db, number)
     if number is not None and watched is not None:
-        pipeline = as_registered(sql, number, pipeline)
-        branch = spec_at(sql, number, watched).get("outputBranch", DEFAULT_BRANCH)
-        if _digest(sql, number, watched) != pipeline.digest and branch == pipeline.output_branch:
+        pipeline = as_registered(db, number, pipeline)
+        branch = spec_at(db, number, watched).get("outputBranch", DEFAULT_BRANCH)
+        if _digest(db, number, watched) != pipeline.digest and branch == pipeline.output_branch:
             raise PipelineWatched(
                 f"workers run the pipeline {pipeline.name} by another spec, on its branch {branch}",
                 hint="run this one with --branch NAME, or change theirs with runner pipeline update",
@@ -118,19 +119,19 @@ async def register_run(store: Store, pipeline: Pipeline) -> int:
     return await register(store, pipeline)
 
 
-def registered_version(sql: sa.Connection, pipeline: int) -> int | None:
+def registered_version(db: Connection, pipeline: int) -> int | None:
     """Return the version of a pipeline that workers run; None: they run none."""
-    found: int | None = sql.execute(sa.select(_registration.version).where(_registration.pipeline == pipeline)).scalar()
+    found: int | None = core(db, sa.select(_registration.version).where(_registration.pipeline == pipeline)).scalar()
     return found
 
 
-def as_registered(sql: sa.Connection, number: int, pipeline: Pipeline) -> Pipeline:
+def as_registered(db: Connection, number: int, pipeline: Pipeline) -> Pipeline:
     """Return *pipeline* with the salt that it is registered with, unless its spec gives one.
 
     Source: https://github.com/pachyderm/pachyderm/blob/master/src/server/pps/server/api_server.go
     """
-    version = registered_version(sql, number)
-    salt = None if version is None else spec_at(sql, number, version).get(SALT)
+    version = registered_version(db, number)
+    salt = None if version is None else spec_at(db, number, version).get(SALT)
     if salt is None or pipeline.spec.get(SALT):
         return pipeline
     return with_salt(pipeline, salt)
@@ -146,70 +147,68 @@ def with_salt(pipeline: Pipeline, salt: str) -> Pipeline:
 
 async def list_pipelines(store: Store, project: str) -> Sequence[Registered]:
     """Return the pipelines of a project by name; raises `NoSuchProject`."""
-    projects.require(store.catalog.sql, project)
+    projects.require(store.catalog.db, project)
     return [_registered(row) for row in store.catalog.rows(_SELECT.where(t.pipeline.c.project == project))]
 
 
 async def inspect(store: Store, project: str, name: str) -> Registered:
     """Look a pipeline up; raises `NoSuchPipeline`."""
-    number = require(store.catalog.sql, project, name)
+    number = require(store.catalog.db, project, name)
     return _registered(store.catalog.rows(_SELECT.where(t.pipeline.c.id == number))[0])
 
 
 async def spec_of(store: Store, project: str, name: str, version: int) -> Mapping[str, Any]:
     """Return the effective spec of a version; raises `NoSuchPipeline`."""
-    sql = store.catalog.sql
-    return spec_at(sql, require(sql, project, name), version)
+    db = store.catalog.db
+    return spec_at(db, require(db, project, name), version)
 
 
-def spec_at(sql: sa.Connection, pipeline: int, version: int) -> Mapping[str, Any]:
+def spec_at(db: Connection, pipeline: int, version: int) -> Mapping[str, Any]:
     """Return the effective spec of a version of the pipeline of that number; raises `NoSuchPipeline`."""
-    text = sql.execute(
-        sa.select(_version.spec).where(_version.pipeline == pipeline, _version.version == version)
-    ).scalar()
+    text = core(db, sa.select(_version.spec).where(_version.pipeline == pipeline, _version.version == version)).scalar()
     if text is None:
         raise NoSuchPipeline(f"the pipeline has no version {version}")
     spec: Mapping[str, Any] = json.loads(text)
     return spec
 
 
-def pipeline_at(sql: sa.Connection, pipeline: int, version: int) -> Pipeline:
+def pipeline_at(db: Connection, pipeline: int, version: int) -> Pipeline:
     """Return a version of the pipeline of that number; raises `NoSuchPipeline`."""
     from runner.spec.effective import pipeline_of
 
-    return pipeline_of(spec_at(sql, pipeline, version))
+    return pipeline_of(spec_at(db, pipeline, version))
 
 
-def _digest(sql: sa.Connection, pipeline: int, version: int) -> str:
+def _digest(db: Connection, pipeline: int, version: int) -> str:
     same = (_version.pipeline == pipeline, _version.version == version)
-    digest: str = sql.execute(sa.select(_version.digest).where(*same)).scalar_one()
+    digest: str = core(db, sa.select(_version.digest).where(*same)).scalar_one()
     return digest
 
 
-def require(sql: sa.Connection, project: str, name: str) -> int:
+def require(db: Connection, project: str, name: str) -> int:
     """Return the number of a pipeline; raises `NoSuchPipeline`."""
-    number = find(sql, project, name)
+    number = find(db, project, name)
     if number is None:
         raise NoSuchPipeline(f"there is no pipeline {name} in the project {project}", hint="runner pipeline list")
     return number
 
 
-def find(sql: sa.Connection, project: str, name: str) -> int | None:
+def find(db: Connection, project: str, name: str) -> int | None:
     """Return the number of a pipeline, if there is one of that name."""
-    number: int | None = sql.execute(
-        sa.select(t.pipeline.c.id).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
+    number: int | None = core(
+        db, sa.select(t.pipeline.c.id).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
     ).scalar()
     return number
 
 
 def _ensure(tx: Transaction, project: str, name: str) -> int:
-    found = find(tx.sql, project, name)
+    found = find(tx.db, project, name)
     if found is not None:
         return found
     check_name("pipeline", name)
-    projects.require(tx.sql, project)
+    projects.require(tx.db, project)
     values = {"project": project, "name": name, "created_us": tx.now_us}
-    number: int = tx.sql.execute(sa.insert(t.pipeline).values(values).returning(t.pipeline.c.id)).scalar_one()
+    number: int = core(tx.db, sa.insert(t.pipeline).values(values).returning(t.pipeline.c.id)).scalar_one()
     return number
 
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from runner.model.address import check_name
 from runner.model.errors import Conflict, NotFound
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.store import Store
 from runner.store.times import from_us
 
@@ -46,9 +47,9 @@ async def create(store: Store, name: str, description: str = "") -> Project:
     check_name("project", name)
 
     def insert(tx: Transaction) -> Project:
-        if tx.sql.execute(sa.select(t.project).where(t.project.c.name == name)).first() is not None:
+        if core(tx.db, sa.select(t.project).where(t.project.c.name == name)).first() is not None:
             raise ProjectExists(f"the project {name} exists already")
-        tx.sql.execute(sa.insert(t.project).values(name=name, description=description, created_us=tx.now_us))
+        core(tx.db, sa.insert(t.project).values(name=name, description=description, created_us=tx.now_us))
         return Project(name, description, from_us(tx.now_us))
 
     return await store.writer.write(insert)
@@ -62,7 +63,7 @@ async def list_projects(store: Store) -> Sequence[Project]:
 
 async def inspect(store: Store, name: str) -> Project:
     """Look a project up; raises `NoSuchProject`."""
-    require(store.catalog.sql, name)
+    require(store.catalog.db, name)
     return next(project for project in await list_projects(store) if project.name == name)
 
 
@@ -74,18 +75,18 @@ async def delete(store: Store, name: str) -> None:
     """
 
     def remove(tx: Transaction) -> None:
-        require(tx.sql, name)
+        require(tx.db, name)
         for table in (t.repo, t.pipeline):
-            if tx.sql.execute(sa.select(table.c.id).where(table.c.project == name)).first() is not None:
+            if core(tx.db, sa.select(table.c.id).where(table.c.project == name)).first() is not None:
                 raise ProjectInUse(f"the project {name} still has a {table.name}", hint="delete what is in it first")
-        tx.sql.execute(sa.delete(t.project).where(t.project.c.name == name))
+        core(tx.db, sa.delete(t.project).where(t.project.c.name == name))
 
     await store.writer.write(remove)
 
 
-def require(sql: sa.Connection, name: str) -> None:
+def require(db: Connection, name: str) -> None:
     """Raise `NoSuchProject` unless there is one of that name."""
-    if sql.execute(sa.select(t.project.c.name).where(t.project.c.name == name)).first() is None:
+    if core(db, sa.select(t.project.c.name).where(t.project.c.name == name)).first() is None:
         raise NoSuchProject(
             f"there is no project {name}", hint="runner project list shows them; runner project create NAME makes one"
         )

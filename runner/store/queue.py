@@ -13,7 +13,7 @@ from runner.model.job import JobState
 from runner.store import datums, ends, newjobs, staging, stops, triggers, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE, LayerState
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.catalog.query import Connection
 
 _CREATED, _STARTING, _FINISHING = (
@@ -50,16 +50,16 @@ def ready(db: Connection, pipelines: Collection[int]) -> list[int]:
 
 def take(tx: Transaction, job: int) -> bool:
     """Go from CREATED to STARTING; False: somebody else did, or it cannot start any more."""
-    pipeline = tx.sql.execute(sa.select(t.job.c.pipeline).where(t.job.c.id == job)).scalar_one()
+    pipeline = core(tx.db, sa.select(t.job.c.pipeline).where(t.job.c.id == job)).scalar_one()
     if job not in ready(tx.db, [pipeline]):
         return False
-    tx.sql.execute(sa.update(t.job).where(t.job.c.id == job).values(state=_STARTING))
+    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(state=_STARTING))
     return True
 
 
-def holds(sql: sa.Connection, job: int) -> bool:
+def holds(db: Connection, job: int) -> bool:
     """Tell whether a trigger made a job that has not ended."""
-    return sql.execute(sa.select(t.queue.c.job).where(t.queue.c.job == job)).first() is not None
+    return core(db, sa.select(t.queue.c.job).where(t.queue.c.job == job)).first() is not None
 
 
 def supersede(tx: Transaction, pipelines: Collection[int]) -> int:
@@ -68,7 +68,7 @@ def supersede(tx: Transaction, pipelines: Collection[int]) -> int:
     count = 0
     waiting = [job for (job,) in tx.db.execute(f"{_WAITS} ORDER BY j.id DESC", (json.dumps(sorted(pipelines)),))]
     for job in waiting:
-        row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
+        row = core(tx.db, sa.select(t.job).where(t.job.c.id == job)).one()
         newer = newest.setdefault((row.output_repo, row.output_branch), row)
         if newer is not row:
             reason = f"superseded by the job {newer.uuid}, of a newer commit"
@@ -85,22 +85,22 @@ def give_back(tx: Transaction, job: int) -> bool:
     Returns:
         False: somebody wants the job to end for good.
     """
-    wish = stops.find(tx.sql, job)
+    wish = stops.find(tx.db, job)
     if wish is not None and not wish.is_anew:
         return False
     same = (t.job.c.id == job, t.job.c.state < _FINISHING)
     zeros = dict.fromkeys(newjobs.COUNTERS, 0)
     values = {"state": _CREATED, "started_us": None, "restarts": t.job.c.restarts + 1, **zeros}
-    if tx.sql.execute(sa.update(t.job).where(*same).values(values)).rowcount == 0:
+    if core(tx.db, sa.update(t.job).where(*same).values(values)).rowcount == 0:
         return True
     stops.forget(tx, job)
     layers = sa.select(t.attempt.c.layer).where(t.attempt.c.job == job)
     stacked = sa.select(t.stack.c.layer).where(t.stack.c.job == job)
-    for layer in tx.sql.execute(layers.union(stacked)).scalars().all():
+    for layer in core(tx.db, layers.union(stacked)).scalars().all():
         staging.set_state(tx, layer, LayerState.DROPPING)
         uploads.drop_all(tx, uploads.place_of_layer(layer))
     datums.forget(tx, job)
     for table in (t.attempt, t.stack, t.observed):
-        tx.sql.execute(sa.delete(table).where(table.c.job == job))
+        core(tx.db, sa.delete(table).where(table.c.job == job))
     triggers.renew(tx, job)
     return True

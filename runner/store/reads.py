@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from runner.model.entry import Entry
 from runner.model.provenance import Observed, ReadKind
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.store import Store
 from runner.store.times import from_us, to_us
 
@@ -100,7 +101,7 @@ class ReadLog:
     def snapshot(self) -> Sequence[Observed]:
         """Return all that was read so far, by input, key and kind."""
         held = {key: _observed(key, seen) for key, seen in self._seen.items()}
-        for row in stored(self._store.catalog.sql, self._job):
+        for row in stored(self._store.catalog.db, self._job):
             key = _key(row)
             held[key] = _joined(row, held[key]) if key in held else row
         return [held[key] for key in sorted(held)]
@@ -128,16 +129,14 @@ def merged(ranges: Iterable[_Range]) -> list[_Range]:
     return result
 
 
-def stored(
-    sql: sa.Connection, job: int, *, after: Observed | None = None, limit: int | None = None
-) -> Sequence[Observed]:
+def stored(db: Connection, job: int, *, after: Observed | None = None, limit: int | None = None) -> Sequence[Observed]:
     """Return what the catalog holds of a job's reads, in the order of `ReadLog.snapshot`."""
     columns = t.observed.c
     order = (columns.input, columns.key, columns.op, columns.detail)
     statement = sa.select(t.observed).where(columns.job == job).order_by(*order).limit(limit)
     if after is not None:
         statement = statement.where(sa.tuple_(*order) > sa.tuple_(*_key(after)))
-    return [_from_row(row) for row in sql.execute(statement)]
+    return [_from_row(row) for row in core(db, statement)]
 
 
 def _upsert(tx: Transaction, job: int, rows: Sequence[Observed]) -> None:
@@ -145,11 +144,11 @@ def _upsert(tx: Transaction, job: int, rows: Sequence[Observed]) -> None:
     for row in rows:
         name, key, op, detail = _key(row)
         same = (columns.job == job, columns.input == name, columns.key == key, columns.op == op)
-        found = tx.sql.execute(sa.select(t.observed).where(*same, columns.detail == detail)).first()
+        found = core(tx.db, sa.select(t.observed).where(*same, columns.detail == detail)).first()
         if found is not None:
-            tx.sql.execute(sa.delete(t.observed).where(*same, columns.detail == detail))
-        tx.sql.execute(
-            sa.insert(t.observed).values(_to_row(job, row if found is None else _joined(row, _from_row(found))))
+            core(tx.db, sa.delete(t.observed).where(*same, columns.detail == detail))
+        core(
+            tx.db, sa.insert(t.observed).values(_to_row(job, row if found is None else _joined(row, _from_row(found))))
         )
 
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from runner.model.address import check_name
 from runner.model.errors import Conflict, NotFound
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 
 
 class NoSuchBranch(NotFound):
@@ -29,17 +30,17 @@ class Ref(NamedTuple):
     gen: int
 
 
-def find(sql: sa.Connection, repo: int, name: str) -> Ref | None:
+def find(db: Connection, repo: int, name: str) -> Ref | None:
     """Return a branch, if there is one of that name."""
-    row = sql.execute(
-        sa.select(t.branch.c.head, t.branch.c.gen).where(t.branch.c.repo == repo, t.branch.c.name == name)
+    row = core(
+        db, sa.select(t.branch.c.head, t.branch.c.gen).where(t.branch.c.repo == repo, t.branch.c.name == name)
     ).first()
     return None if row is None else Ref(repo, name, row.head, row.gen)
 
 
-def require(sql: sa.Connection, repo: int, name: str) -> Ref:
+def require(db: Connection, repo: int, name: str) -> Ref:
     """Return a branch; raises `NoSuchBranch`."""
-    ref = find(sql, repo, name)
+    ref = find(db, repo, name)
     if ref is None:
         raise NoSuchBranch(f"there is no branch {name}", hint="runner branch list REPO shows them")
     return ref
@@ -47,20 +48,21 @@ def require(sql: sa.Connection, repo: int, name: str) -> Ref:
 
 def ensure(tx: Transaction, repo: int, name: str) -> Ref:
     """Return a branch, making it without a head when it is missing; raises `InvalidName`."""
-    ref = find(tx.sql, repo, name)
+    ref = find(tx.db, repo, name)
     if ref is None:
         check_name("branch", name)
         ref = Ref(repo, name, None, 0)
-        tx.sql.execute(sa.insert(t.branch).values(repo=repo, name=name, head=None, gen=0, created_us=tx.now_us))
+        core(tx.db, sa.insert(t.branch).values(repo=repo, name=name, head=None, gen=0, created_us=tx.now_us))
     return ref
 
 
 def move(tx: Transaction, ref: Ref, head: int) -> None:
     """Let the branch point at *head*, unless it moved since *ref* was read; raises `RefMoved`."""
-    moved = tx.sql.execute(
+    moved = core(
+        tx.db,
         sa.update(t.branch)
         .where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name, t.branch.c.gen == ref.gen)
-        .values(head=head, gen=ref.gen + 1)
+        .values(head=head, gen=ref.gen + 1),
     )
     if moved.rowcount != 1:
         raise RefMoved(f"somebody else committed to the branch {ref.name} meanwhile", hint="try again")

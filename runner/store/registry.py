@@ -20,7 +20,7 @@ from runner.model.pipeline import CronInput, Pipeline
 from runner.store import clocks, events, jobs, newjobs, pipelines, queue, refs, repos, stops, triggers
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_ORIGIN, JOB_STATE
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.pipelines import Registered
 from runner.store.stops import Wish
 from runner.store.store import Store
@@ -62,13 +62,13 @@ async def create(store: Store, pipeline: Pipeline) -> Registered:
     """
 
     def write(tx: Transaction) -> None:
-        number = pipelines.find(tx.sql, pipeline.project, pipeline.name)
-        if number is not None and pipelines.registered_version(tx.sql, number) is not None:
+        number = pipelines.find(tx.db, pipeline.project, pipeline.name)
+        if number is not None and pipelines.registered_version(tx.db, number) is not None:
             hint = f"runner pipeline update changes it; runner pipeline delete {pipeline.name} removes it"
             raise PipelineExists(f"the pipeline {pipeline.name} exists already", hint=hint)
         for leaf in pipeline.leaves():
             if not isinstance(leaf, CronInput):
-                repos.require(tx.sql, leaf.project, leaf.repo)
+                repos.require(tx.db, leaf.project, leaf.repo)
         _register(tx, pipeline)
 
     return await _write(store, pipeline, write)
@@ -143,7 +143,7 @@ def clocks_of(store: Store, numbers: Collection[int]) -> list[CronInput]:
     return [
         leaf
         for row in rows
-        for leaf in pipelines.pipeline_at(store.catalog.sql, row.pipeline, row.version).leaves()
+        for leaf in pipelines.pipeline_at(store.catalog.db, row.pipeline, row.version).leaves()
         if isinstance(leaf, CronInput)
     ]
 
@@ -184,7 +184,7 @@ async def rerun(store: Store, key: JobKey) -> JobKey:
 
     def write(tx: Transaction) -> CommitId:
         watcher = _require_running(tx, key.project, key.pipeline)
-        job, job_id = jobs.require(tx.sql, key), new_commit_id()
+        job, job_id = jobs.require(tx.db, key), new_commit_id()
         if missing := triggers.missing_inputs(tx, job):
             raise InputEmpty(f"the job {key} cannot be run again: {', '.join(missing)} is not there")
         if not triggers.repeat(tx, watcher, job, job_id):
@@ -212,14 +212,14 @@ async def _write(store: Store, pipeline: Pipeline, write: Callable[[Transaction]
 
 
 def _register(tx: Transaction, pipeline: Pipeline) -> None:
-    number = pipelines.find(tx.sql, pipeline.project, pipeline.name)
+    number = pipelines.find(tx.db, pipeline.project, pipeline.name)
     before = None if number is None else triggers.find(tx, number)
     if number is None:
         _refuse_taken(tx, pipeline)
     else:
-        pipeline = pipelines.as_registered(tx.sql, number, pipeline)
+        pipeline = pipelines.as_registered(tx.db, number, pipeline)
     version = pipelines.add_version(tx, pipeline)
-    watcher = Watcher(pipelines.require(tx.sql, pipeline.project, pipeline.name), version, pipeline)
+    watcher = Watcher(pipelines.require(tx.db, pipeline.project, pipeline.name), version, pipeline)
     _refuse_loops(tx, watcher)
     triggers.watch(tx, watcher)
     clocks.set_up(tx, pipeline)
@@ -238,11 +238,11 @@ def _renew(tx: Transaction, watcher: Watcher) -> bool:
         *same, columns.state < JOB_STATE.code(JobState.FINISHING)
     )
     goes_on = False
-    for row in tx.sql.execute(unfinished.order_by(columns.id)).fetchall():
-        is_queued = queue.holds(tx.sql, row.id)
+    for row in core(tx.db, unfinished.order_by(columns.id)).fetchall():
+        is_queued = queue.holds(tx.db, row.id)
         if row.state == JOB_STATE.code(JobState.CREATED):
             triggers.renew(tx, row.id)
-            goes_on = goes_on or queue.holds(tx.sql, row.id)
+            goes_on = goes_on or queue.holds(tx.db, row.id)
         elif is_queued or row.output_branch == watcher.pipeline.output_branch:
             stops.ask(tx, row.id, Wish(ANEW if is_queued else triggers.UPDATED, is_anew=is_queued))
             goes_on = goes_on or is_queued
@@ -251,7 +251,7 @@ def _renew(tx: Transaction, watcher: Watcher) -> bool:
 
 def _require(tx: Transaction, project: str, name: str) -> Watcher:
     """Return a registered pipeline; raises `NoSuchPipeline`, `NotRegistered`."""
-    watcher = triggers.find(tx, pipelines.require(tx.sql, project, name))
+    watcher = triggers.find(tx, pipelines.require(tx.db, project, name))
     if watcher is None:
         raise NotRegistered(
             f"the pipeline {name} is run by hand alone", hint="runner pipeline create SPEC registers it"
@@ -261,10 +261,10 @@ def _require(tx: Transaction, project: str, name: str) -> Watcher:
 
 def _refuse_taken(tx: Transaction, pipeline: Pipeline) -> None:
     """A name that a repo of clients has is no name for a pipeline: its output would hide what they wrote."""
-    repo = repos.find(tx.sql, pipeline.project, pipeline.name)
-    ref = None if repo is None else refs.find(tx.sql, repo, pipeline.output_branch)
+    repo = repos.find(tx.db, pipeline.project, pipeline.name)
+    ref = None if repo is None else refs.find(tx.db, repo, pipeline.output_branch)
     if ref is not None and ref.head is not None:
-        origin = tx.sql.execute(sa.select(t.commit.c.origin).where(t.commit.c.id == ref.head)).scalar_one()
+        origin = core(tx.db, sa.select(t.commit.c.origin).where(t.commit.c.id == ref.head)).scalar_one()
         if origin == COMMIT_ORIGIN.code(CommitOrigin.USER):
             raise OutputTaken(
                 f"{pipeline.name}@{pipeline.output_branch} holds what clients wrote, where the pipeline would write",
@@ -281,10 +281,10 @@ def _refuse_loops(tx: Transaction, watcher: Watcher) -> None:
 def _set_stopped(tx: Transaction, pipeline: int, *, is_stopped: bool) -> bool:
     """Write it down; tell whether it was otherwise before."""
     same = (t.registration.c.pipeline == pipeline, t.registration.c.is_stopped != is_stopped)
-    return tx.sql.execute(sa.update(t.registration).where(*same).values(is_stopped=int(is_stopped))).rowcount == 1
+    return core(tx.db, sa.update(t.registration).where(*same).values(is_stopped=int(is_stopped))).rowcount == 1
 
 
 def _is_stopped(tx: Transaction, pipeline: int) -> bool:
     return bool(
-        tx.sql.execute(sa.select(t.registration.c.is_stopped).where(t.registration.c.pipeline == pipeline)).scalar()
+        core(tx.db, sa.select(t.registration.c.is_stopped).where(t.registration.c.pipeline == pipeline)).scalar()
     )

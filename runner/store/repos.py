@@ -11,7 +11,8 @@ from runner.model.commit import Repo
 from runner.model.errors import Conflict, NotFound
 from runner.store import documents, projects, staged, versions
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.store import Store
 from runner.store.times import from_us
 
@@ -45,7 +46,7 @@ async def create(store: Store, project: str, name: str, description: str = "") -
     check_name("repo", name)
 
     def insert(tx: Transaction) -> Repo:
-        if find(tx.sql, project, name) is not None:
+        if find(tx.db, project, name) is not None:
             raise RepoExists(f"the repo {name} exists already")
         ensure(tx, project, name, description)
         return Repo(project, name, from_us(tx.now_us), description)
@@ -55,13 +56,13 @@ async def create(store: Store, project: str, name: str, description: str = "") -
 
 async def list_repos(store: Store, project: str) -> Sequence[Repo]:
     """Return the repos of a project by name."""
-    projects.require(store.catalog.sql, project)
+    projects.require(store.catalog.db, project)
     return [_repo(row) for row in store.catalog.rows(_SELECT.where(t.repo.c.project == project))]
 
 
 async def inspect(store: Store, project: str, name: str) -> Repo:
     """Look a repo up; raises `NoSuchRepo`."""
-    repo = require(store.catalog.sql, project, name)
+    repo = require(store.catalog.db, project, name)
     return _repo(store.catalog.rows(_SELECT.where(t.repo.c.id == repo))[0])
 
 
@@ -73,9 +74,9 @@ async def delete(store: Store, project: str, name: str) -> None:
     """
 
     def run(tx: Transaction) -> None:
-        repo = require(tx.sql, project, name)
+        repo = require(tx.db, project, name)
         writer = sa.select(t.pipeline.c.name).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
-        if tx.sql.execute(writer).first() is not None:
+        if core(tx.db, writer).first() is not None:
             raise RepoInUse(
                 f"the pipeline {name} writes the repo {name}, so it stays",
                 hint=f"runner pipeline delete {name} removes both",
@@ -87,30 +88,30 @@ async def delete(store: Store, project: str, name: str) -> None:
 
 def remove(tx: Transaction, repo: int) -> None:
     """Remove a repo that no pipeline writes."""
-    for name in tx.sql.execute(sa.select(t.branch.c.name).where(t.branch.c.repo == repo)).scalars().all():
+    for name in core(tx.db, sa.select(t.branch.c.name).where(t.branch.c.repo == repo)).scalars().all():
         branch = staged.BranchKey(repo, name)
         staged.drop(tx, branch)
         documents.drop(tx, branch)
         versions.drop(tx, branch)
     commits = sa.select(t.commit.c.id).where(t.commit.c.repo == repo)
-    tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
-    tx.sql.execute(sa.delete(t.commit).where(t.commit.c.repo == repo))
-    tx.sql.execute(sa.delete(t.branch).where(t.branch.c.repo == repo))
-    tx.sql.execute(sa.delete(t.access).where(t.access.c.repo == repo))
-    tx.sql.execute(sa.delete(t.repo).where(t.repo.c.id == repo))
+    core(tx.db, sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
+    core(tx.db, sa.delete(t.commit).where(t.commit.c.repo == repo))
+    core(tx.db, sa.delete(t.branch).where(t.branch.c.repo == repo))
+    core(tx.db, sa.delete(t.access).where(t.access.c.repo == repo))
+    core(tx.db, sa.delete(t.repo).where(t.repo.c.id == repo))
 
 
-def find(sql: sa.Connection, project: str, name: str) -> int | None:
+def find(db: Connection, project: str, name: str) -> int | None:
     """Return the number of a repo, if there is one of that name."""
-    found: int | None = sql.execute(
-        sa.select(t.repo.c.id).where(t.repo.c.project == project, t.repo.c.name == name)
+    found: int | None = core(
+        db, sa.select(t.repo.c.id).where(t.repo.c.project == project, t.repo.c.name == name)
     ).scalar()
     return found
 
 
-def require(sql: sa.Connection, project: str, name: str) -> int:
+def require(db: Connection, project: str, name: str) -> int:
     """Return the number of a repo; raises `NoSuchRepo`."""
-    found = find(sql, project, name)
+    found = find(db, project, name)
     if found is None:
         raise NoSuchRepo(f"there is no repo {name} in the project {project}", hint="runner repo list shows them")
     return found
@@ -118,13 +119,13 @@ def require(sql: sa.Connection, project: str, name: str) -> int:
 
 def ensure(tx: Transaction, project: str, name: str, description: str = "") -> int:
     """Return the number of a repo, making it when it is missing; raises `InvalidName`, `NoSuchProject`."""
-    found = find(tx.sql, project, name)
+    found = find(tx.db, project, name)
     if found is not None:
         return found
     check_name("repo", name)
-    projects.require(tx.sql, project)
+    projects.require(tx.db, project)
     values = {"project": project, "name": name, "description": description, "created_us": tx.now_us}
-    number: int = tx.sql.execute(sa.insert(t.repo).values(values).returning(t.repo.c.id)).scalar_one()
+    number: int = core(tx.db, sa.insert(t.repo).values(values).returning(t.repo.c.id)).scalar_one()
     return number
 
 

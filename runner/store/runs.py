@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from runner.store import staging
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import EntryKind, LayerKind, LayerState
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.tree import Merge, ReadSet
 
 RATIO = 3
@@ -40,7 +41,7 @@ def merged(tx: Transaction, layers: ReadSet) -> ReadSet:
 
     All are sealed and measured.
     """
-    rows = rows_of(tx.sql, layers)
+    rows = rows_of(tx.db, layers)
     count = plan(rows) if rows else 1
     if count == 1 or (sum(rows[:count]) > MERGE_MAX_ROWS and len(layers) <= LAYERS_MAX):
         return tuple(layers)
@@ -51,20 +52,20 @@ def adopt(tx: Transaction, run: int) -> None:
     """Let a run take the place of the deltas that it was merged from, where these are nobody's history."""
     for delta in _covers(tx, run):
         staging.set_state(tx, delta, LayerState.DROPPING)
-    tx.sql.execute(sa.update(t.layer).where(t.layer.c.id == run).values(kind=LayerKind.DELTA))
-    tx.sql.execute(sa.delete(t.run).where(t.run.c.layer == run))
+    core(tx.db, sa.update(t.layer).where(t.layer.c.id == run).values(kind=LayerKind.DELTA))
+    core(tx.db, sa.delete(t.run).where(t.run.c.layer == run))
 
 
 def record(tx: Transaction, run: int, layers: ReadSet) -> None:
     """Note of a written run what it holds, and which deltas it was merged from."""
     staging.measure(tx, run)
     covers = [delta for layer in layers for delta in _covers(tx, layer)]
-    tx.sql.execute(sa.insert(t.run).values(layer=run, covers=json.dumps(covers)))
+    core(tx.db, sa.insert(t.run).values(layer=run, covers=json.dumps(covers)))
 
 
-def rows_of(sql: sa.Connection, layers: ReadSet) -> list[int]:
+def rows_of(db: Connection, layers: ReadSet) -> list[int]:
     """Return how many rows each of *layers* has."""
-    measured = sql.execute(sa.select(t.layer.c.id, t.layer.c.rows).where(t.layer.c.id.in_(layers)))
+    measured = core(db, sa.select(t.layer.c.id, t.layer.c.rows).where(t.layer.c.id.in_(layers)))
     rows = {row.id: row.rows or 0 for row in measured}
     return [rows[layer] for layer in layers]
 
@@ -72,7 +73,7 @@ def rows_of(sql: sa.Connection, layers: ReadSet) -> list[int]:
 def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool) -> int:
     """Write one run that holds what *layers* hold; with nothing below, tombstones vanish."""
     values = {"kind": LayerKind.RUN, "state": LayerState.SEALED}
-    run: int = tx.sql.execute(sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
+    run: int = core(tx.db, sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
     merge = Merge(tx.db, layers, b"", None)
     while (row := merge.step()) is not None:
         if not (is_root and row.kind == EntryKind.TOMBSTONE):
@@ -83,5 +84,5 @@ def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool) -> int:
 
 def _covers(tx: Transaction, layer: int) -> list[int]:
     """Return the deltas whose merge a layer is."""
-    covers = tx.sql.execute(sa.select(t.run.c.covers).where(t.run.c.layer == layer)).scalar()
+    covers = core(tx.db, sa.select(t.run.c.covers).where(t.run.c.layer == layer)).scalar()
     return [layer] if covers is None else json.loads(covers)

@@ -24,7 +24,7 @@ from runner.store.attempts import AttemptSession, begin_attempt
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
 from runner.store.gate import Door, Gate
@@ -99,19 +99,19 @@ class JobSession:
         self._lock = lock
         self._readable = readable
         self._content = ContentSum()
-        sql = store.catalog.sql
+        db = store.catalog.db
         self.inputs: Sequence[JobInput] = self.job.inputs
         self._traffic: dict[str, Traffic] = {}
         for given, commit in pinned.items():
             traffic = self._traffic.setdefault(given.name, Traffic(total_objects=0))
-            traffic.total_objects = (traffic.total_objects or 0) + commits.inspect_number(sql, commit).objects
+            traffic.total_objects = (traffic.total_objects or 0) + commits.inspect_number(db, commit).objects
         self._traffic[OUTPUT_BUCKET] = Traffic()
         self.datums = JobDatums(store, number, pinned, lock=lock, reads=self.reads, traffic=self._traffic)
 
     @property
     def job(self) -> Job:
         """The job as the store has it now."""
-        return jobs.inspect_number(self._store.catalog.sql, self._number)
+        return jobs.inspect_number(self._store.catalog.db, self._number)
 
     @property
     def key(self) -> JobKey:
@@ -120,7 +120,7 @@ class JobSession:
 
     def find_wish(self) -> Wish | None:
         """Return the wish that the job ends, if somebody has it."""
-        return stops.find(self._store.catalog.sql, self._number)
+        return stops.find(self._store.catalog.db, self._number)
 
     def traffic(self) -> Mapping[str, Traffic]:
         """Return what went through each bucket so far, live."""
@@ -136,7 +136,7 @@ class JobSession:
         def run(tx: Transaction) -> None:
             finishing.require_state(tx, self._number, JobState.STARTING)
             values = {"state": JOB_STATE.code(JobState.RUNNING), "started_us": tx.now_us}
-            tx.sql.execute(sa.update(t.job).where(t.job.c.id == self._number).values(values))
+            core(tx.db, sa.update(t.job).where(t.job.c.id == self._number).values(values))
 
         await self._store.writer.write(run)
 
@@ -178,10 +178,10 @@ class JobSession:
         def begin(tx: Transaction) -> None:
             finishing.require_state(tx, self._number, JobState.RUNNING)
             values = {"state": JOB_STATE.code(JobState.EGRESSING)}
-            tx.sql.execute(sa.update(t.job).where(t.job.c.id == self._number).values(values))
+            core(tx.db, sa.update(t.job).where(t.job.c.id == self._number).values(values))
 
         await self._store.writer.write(begin)
-        layers = finishing.stack_of(self._store.catalog.sql, self._number)
+        layers = finishing.stack_of(self._store.catalog.db, self._number)
         created = self.job.created or datetime.now(UTC)
         return CommitBucket(self._store, OUTPUT_BUCKET, created, layers=layers, door=Door(Gate(), Traffic()))
 
@@ -199,18 +199,18 @@ class JobSession:
         await self.reads.spill()
         values = self._counters(counts)
         await self._store.writer.write(lambda tx: finishing.seal(tx, self._number, draft, values))
-        layers = finishing.stack_of(self._store.catalog.sql, self._number)
+        layers = finishing.stack_of(self._store.catalog.db, self._number)
         self._content = await finishing.content_of(self._store, layers)
 
     async def summary(self) -> OutputSummary:
         """Compare the sealed output with the head of its branch."""
-        sql = self._store.catalog.sql
-        row = sql.execute(sa.select(t.job).where(t.job.c.id == self._number)).one()
-        ref = refs.find(sql, row.output_repo, row.output_branch)
+        db = self._store.catalog.db
+        row = core(db, sa.select(t.job).where(t.job.c.id == self._number)).one()
+        ref = refs.find(db, row.output_repo, row.output_branch)
         head = None if ref is None else ref.head
-        before = () if head is None else commits.read_set(sql, head)
+        before = () if head is None else commits.read_set(db, head)
         added = changed = removed = 0
-        async for old, new in tree.diff(self._store.catalog.db, before, finishing.stack_of(sql, self._number)):
+        async for old, new in tree.diff(self._store.catalog.db, before, finishing.stack_of(db, self._number)):
             added += old is None
             removed += new is None
             changed += old is not None and new is not None
@@ -221,7 +221,7 @@ class JobSession:
             added=added,
             changed=changed,
             removed=removed,
-            parent=None if head is None else commits.inspect_number(sql, head).id,
+            parent=None if head is None else commits.inspect_number(db, head).id,
         )
 
     async def commit(self, record: Record) -> Commit:

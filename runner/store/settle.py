@@ -15,7 +15,7 @@ from runner.model.job import JobKey, JobState
 from runner.store import closing, events, finishing, jobs, queue, staging, stops
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.ends import End
 from runner.store.finishing import BranchGone
 from runner.store.locks import OwnerLock, job_owner
@@ -35,8 +35,8 @@ async def settle(store: Store) -> None:
     """
     waits = (t.job.c.state == JOB_STATE.code(JobState.CREATED)) & t.job.c.id.in_(sa.select(t.queue.c.job))
     unfinished = sa.select(t.job.c.id).where(t.job.c.state < JOB_TERMINAL_FROM, ~waits).order_by(t.job.c.id)
-    for job in store.catalog.sql.execute(unfinished).scalars().all():
-        key = jobs.inspect_number(store.catalog.sql, job).key
+    for job in core(store.catalog.db, unfinished).scalars().all():
+        key = jobs.inspect_number(store.catalog.db, job).key
         lock = OwnerLock(store.folder, job_owner(key))
         if lock.try_take():
             try:
@@ -50,17 +50,17 @@ async def settle(store: Store) -> None:
 
 async def settle_job(store: Store, key: JobKey) -> None:
     """Bring a job to its end; the caller holds its lock."""
-    sql = store.catalog.sql
-    job = jobs.require(sql, key)
-    if jobs.inspect_number(sql, job).state == JobState.FINISHING:
-        content = await finishing.content_of(store, finishing.stack_of(sql, job))
-        draft = finishing.drafted(sql.execute(sa.select(t.job).where(t.job.c.id == job)).one())
+    db = store.catalog.db
+    job = jobs.require(db, key)
+    if jobs.inspect_number(db, job).state == JobState.FINISHING:
+        content = await finishing.content_of(store, finishing.stack_of(db, job))
+        draft = finishing.drafted(core(db, sa.select(t.job).where(t.job.c.id == job)).one())
         record = finishing.completed(draft, key.id, content)
         try:
             await store.writer.write(lambda tx: finishing.publish(tx, job, record, content))
         except BranchGone as exc:
             await abandon(store, job, End(JobState.FAILURE, exc.message, LOST_STATUS))
-    elif not (queue.holds(sql, job) and await store.writer.write(lambda tx: queue.give_back(tx, job))):
+    elif not (queue.holds(db, job) and await store.writer.write(lambda tx: queue.give_back(tx, job))):
         await abandon(store, job, End(JobState.KILLED, "the runner died", DIED_STATUS))
     events.tell(store.folder)
 
@@ -70,8 +70,8 @@ async def abandon(store: Store, job: int, end: End) -> None:
 
     When somebody wanted it to begin anew, it waits again instead.
     """
-    wish = stops.find(store.catalog.sql, job)
-    if wish is not None and wish.is_anew and queue.holds(store.catalog.sql, job):
+    wish = stops.find(store.catalog.db, job)
+    if wish is not None and wish.is_anew and queue.holds(store.catalog.db, job):
         await store.writer.write(lambda tx: queue.give_back(tx, job))
         return
     layers = await store.writer.write(lambda tx: finishing.put_aside(tx, job))
@@ -95,10 +95,11 @@ async def _drop_orphans(store: Store) -> None:
 
 
 def _drop(tx: Transaction, layer: int) -> None:
-    tx.sql.execute(
+    core(
+        tx.db,
         sa.update(t.layer)
         .where(t.layer.c.id == layer, t.layer.c.state.in_(_UNFINISHED))
-        .values(state=LayerState.DROPPING)
+        .values(state=LayerState.DROPPING),
     )
 
 
@@ -108,6 +109,6 @@ async def clean(store: Store) -> None:
     Cancellation: what is left is removed the next time.
     """
     dropping = sa.select(t.layer.c.id).where(t.layer.c.state == LayerState.DROPPING)
-    for layer in store.catalog.sql.execute(dropping).scalars().all():
+    for layer in core(store.catalog.db, dropping).scalars().all():
         while await store.writer.write(partial(staging.remove_rows, layer=layer, limit=_ROWS_PER_SLOT)):
             pass

@@ -23,7 +23,7 @@ from runner.model.ids import is_id_prefix
 from runner.store import commits, events, staged
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.staged import BranchKey
 from runner.store.store import Store
 
@@ -73,14 +73,14 @@ async def find_set(store: Store, digits: str) -> Sequence[Commit]:
     if not is_id_prefix(digits):
         raise NoSuchCommitSet(f"{digits!r} is no commit's id", hint="write REPO@COMMIT, or the id of a commit set")
     same = (t.commit.c.uuid >= digits, t.commit.c.uuid < digits + "g")
-    ids = store.catalog.sql.execute(sa.select(t.commit.c.uuid).where(*same).distinct().limit(2)).scalars().all()
+    ids = core(store.catalog.db, sa.select(t.commit.c.uuid).where(*same).distinct().limit(2)).scalars().all()
     if not ids:
         raise NoSuchCommitSet(f"no repo has a commit {digits}", hint="runner commit list REPO shows a repo's")
     if len(ids) > 1:
         raise AmbiguousCommitSet(f"the ids of several commits begin with {digits}", hint="give more digits")
     numbers = sa.select(t.commit.c.id).where(t.commit.c.uuid == ids[0]).order_by(t.commit.c.id)
-    sql = store.catalog.sql
-    return [commits.inspect_number(sql, number) for number in sql.execute(numbers).scalars().all()]
+    db = store.catalog.db
+    return [commits.inspect_number(db, number) for number in core(db, numbers).scalars().all()]
 
 
 async def find(store: Store, address: Address) -> Sequence[Commit]:
@@ -127,7 +127,7 @@ def _squash(tx: Transaction, wanted: Sequence[Commit]) -> None:
             raise CommitInUse(
                 f"nothing follows {row}, so what it holds would be lost", hint="runner commit delete removes it"
             )
-        at = tx.sql.execute(sa.select(t.branch.c.name).where(t.branch.c.head == row.id)).scalar()
+        at = core(tx.db, sa.select(t.branch.c.name).where(t.branch.c.head == row.id)).scalar()
         if at is not None:
             raise CommitInUse(f"the branch {row.repo_name}@{at} points at {row}", hint="delete or move that branch")
     _refuse_readers(tx, rows)
@@ -141,13 +141,13 @@ def _delete(tx: Transaction, wanted: Sequence[Commit]) -> None:
         above = [*_children(tx, row), *_standing(tx, row)]
         if above:
             raise CommitInUse(
-                f"{commits.inspect_number(tx.sql, above[0]).id} stands on {row}",
+                f"{commits.inspect_number(tx.db, above[0]).id} stands on {row}",
                 hint="delete the newer ones first, or runner commit squash keeps what it holds in them",
             )
     _refuse_readers(tx, rows)
     for row in rows:
         moved = {"head": row.parent, "gen": t.branch.c.gen + 1}
-        tx.sql.execute(sa.update(t.branch).where(t.branch.c.head == row.id).values(moved))
+        core(tx.db, sa.update(t.branch).where(t.branch.c.head == row.id).values(moved))
         if row.state == _OPEN:
             staged.drop_layers(tx, BranchKey(row.repo, row.branch))
         _remove(tx, row)
@@ -157,10 +157,11 @@ def _require(tx: Transaction, wanted: Sequence[Commit]) -> list[_Row]:
     """Return the rows of commits, as they are now; raises `NoSuchCommit`."""
     rows = []
     for commit in wanted:
-        found = tx.sql.execute(
+        found = core(
+            tx.db,
             sa.select(t.commit, t.repo.c.project, t.repo.c.name)
             .join(t.repo, t.repo.c.id == t.commit.c.repo)
-            .where(t.repo.c.project == commit.project, t.repo.c.name == commit.repo, t.commit.c.uuid == commit.id)
+            .where(t.repo.c.project == commit.project, t.repo.c.name == commit.repo, t.commit.c.uuid == commit.id),
         ).first()
         if found is None:
             raise commits.NoSuchCommit(f"{commit.repo}@{commit.id} is gone already")
@@ -170,19 +171,20 @@ def _require(tx: Transaction, wanted: Sequence[Commit]) -> list[_Row]:
 
 
 def _children(tx: Transaction, row: _Row) -> Sequence[int]:
-    return tx.sql.execute(sa.select(t.commit.c.id).where(t.commit.c.parent == row.id)).scalars().all()
+    return core(tx.db, sa.select(t.commit.c.id).where(t.commit.c.parent == row.id)).scalars().all()
 
 
 def _standing(tx: Transaction, row: _Row) -> Sequence[int]:
     """Return the commits whose content is a change of this one's."""
-    return tx.sql.execute(sa.select(t.commit.c.id).where(t.commit.c.base == row.id)).scalars().all()
+    return core(tx.db, sa.select(t.commit.c.id).where(t.commit.c.base == row.id)).scalars().all()
 
 
 def _refuse_readers(tx: Transaction, rows: Collection[_Row]) -> None:
     """Raise `CommitInUse` when a job that stays read one of the commits, or one of their own jobs is under way."""
     going = {(row.project, row.repo_name, row.uuid) for row in rows}
     for row in rows:
-        readers = tx.sql.execute(
+        readers = core(
+            tx.db,
             sa.select(t.job.c.uuid, t.job.c.state, t.pipeline.c.name, t.pipeline.c.project, t.job.c.commit_id)
             .join(t.job_input, t.job_input.c.job == t.job.c.id)
             .join(t.pipeline, t.pipeline.c.id == t.job.c.pipeline)
@@ -190,7 +192,7 @@ def _refuse_readers(tx: Transaction, rows: Collection[_Row]) -> None:
                 t.job_input.c.project == row.project,
                 t.job_input.c.repo == row.repo_name,
                 t.job_input.c.uuid == row.uuid,
-            )
+            ),
         ).fetchall()
         for job in readers:
             if job.state < JOB_TERMINAL_FROM:
@@ -203,11 +205,11 @@ def _refuse_readers(tx: Transaction, rows: Collection[_Row]) -> None:
 
 def _remove(tx: Transaction, row: _Row) -> None:
     """Take one commit out: history goes around it, and what it changed goes into what stands on it."""
-    tx.sql.execute(sa.update(t.commit).where(t.commit.c.parent == row.id).values(parent=row.parent))
+    core(tx.db, sa.update(t.commit).where(t.commit.c.parent == row.id).values(parent=row.parent))
     for number in _standing(tx, row):
-        own = tx.sql.execute(sa.select(t.commit.c.layers).where(t.commit.c.id == number)).scalar_one()
+        own = core(tx.db, sa.select(t.commit.c.layers).where(t.commit.c.id == number)).scalar_one()
         layers = json.dumps([*json.loads(own), *json.loads(row.layers)])
-        tx.sql.execute(sa.update(t.commit).where(t.commit.c.id == number).values(layers=layers, base=row.base))
-    tx.sql.execute(sa.delete(t.provenance).where(t.provenance.c.commit_id == row.id))
-    tx.sql.execute(sa.update(t.job).where(t.job.c.commit_id == row.id).values(commit_id=None))
-    tx.sql.execute(sa.delete(t.commit).where(t.commit.c.id == row.id))
+        core(tx.db, sa.update(t.commit).where(t.commit.c.id == number).values(layers=layers, base=row.base))
+    core(tx.db, sa.delete(t.provenance).where(t.provenance.c.commit_id == row.id))
+    core(tx.db, sa.update(t.job).where(t.job.c.commit_id == row.id).values(commit_id=None))
+    core(tx.db, sa.delete(t.commit).where(t.commit.c.id == row.id))

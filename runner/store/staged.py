@@ -15,7 +15,7 @@ from runner.model.errors import Unavailable
 from runner.store import staging, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerState
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.catalog.query import Connection
 from runner.store.refusals import NoSuchBucket
 from runner.store.staging import Stack
@@ -140,7 +140,7 @@ def forget(tx: Transaction, branch: BranchKey, layer: int) -> bool:
     statement = sa.delete(t.burst).where(
         t.burst.c.repo == branch.repo, t.burst.c.branch == branch.name, t.burst.c.layer == layer
     )
-    return tx.sql.execute(statement).rowcount == 1
+    return core(tx.db, statement).rowcount == 1
 
 
 def drop(tx: Transaction, branch: BranchKey) -> None:

@@ -11,7 +11,7 @@ from runner.model.entry import NO_CONDITION, Condition, Entry, Part
 from runner.store import tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 from runner.store.catalog.query import Connection
 from runner.store.entries import COLUMNS, Row, encode_parts, row_of, tombstone
 from runner.store.refusals import NoSuchKey, PreconditionFailed, ViewClosed
@@ -40,7 +40,7 @@ class Stack(NamedTuple):
 def open_layer(tx: Transaction, owner: str) -> int:
     """Begin a layer and return its number; *owner* names the lock that its writer holds."""
     values = {"kind": LayerKind.DELTA, "state": LayerState.OPEN, "owner": owner}
-    layer: int = tx.sql.execute(sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
+    layer: int = core(tx.db, sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
     return layer
 
 
@@ -74,8 +74,8 @@ def keep_parts(tx: Transaction, parts: Sequence[Part]) -> int | None:
     """Write a part list and return its number; None when there are no parts."""
     if not parts:
         return None
-    number: int = tx.sql.execute(
-        sa.insert(t.part_list).values(parts=encode_parts(parts)).returning(t.part_list.c.id)
+    number: int = core(
+        tx.db, sa.insert(t.part_list).values(parts=encode_parts(parts)).returning(t.part_list.c.id)
     ).scalar_one()
     return number
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from runner.model.errors import Conflict
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 
 _ASK = """
     INSERT INTO stop (job, reason, is_anew) VALUES (?, ?, ?)
@@ -32,19 +33,19 @@ def ask(tx: Transaction, job: int, wish: Wish) -> None:
     tx.db.execute(_ASK, (job, *wish))
 
 
-def find(sql: sa.Connection, job: int) -> Wish | None:
+def find(db: Connection, job: int) -> Wish | None:
     """Return the wish that a job ends, if there is one."""
-    row = sql.execute(sa.select(t.stop.c.reason, t.stop.c.is_anew).where(t.stop.c.job == job)).first()
+    row = core(db, sa.select(t.stop.c.reason, t.stop.c.is_anew).where(t.stop.c.job == job)).first()
     return None if row is None else Wish(row.reason, bool(row.is_anew))
 
 
 def refuse(tx: Transaction, job: int) -> None:
     """Raise `JobStopped` when somebody wants the job to end."""
-    wish = find(tx.sql, job)
+    wish = find(tx.db, job)
     if wish is not None:
         raise JobStopped(wish.reason)
 
 
 def forget(tx: Transaction, job: int) -> None:
     """Drop the wish: the job waits again."""
-    tx.sql.execute(sa.delete(t.stop).where(t.stop.c.job == job))
+    core(tx.db, sa.delete(t.stop).where(t.stop.c.job == job))

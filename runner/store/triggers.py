@@ -20,7 +20,7 @@ from runner.model.pipeline import CronInput, PfsInput, Pipeline
 from runner.store import ends, followers, newjobs, refs
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
 
 _WATCHERS = """
     SELECT t.pipeline, g.version FROM trigger t JOIN registration g ON g.pipeline = t.pipeline
@@ -76,7 +76,7 @@ def watch(tx: Transaction, watcher: Watcher) -> None:
     unwatch(tx, number)
     places = {_place_of(leaf) for leaf in pipeline.leaves() if leaf.propagates}
     for place in places:
-        tx.sql.execute(sa.insert(t.trigger).values(pipeline=number, **place._asdict()))
+        core(tx.db, sa.insert(t.trigger).values(pipeline=number, **place._asdict()))
     followers.watch(tx, number, pipeline)
     tx.db.execute(
         "INSERT INTO registration (pipeline, version, is_stopped) VALUES (?, ?, 0)"
@@ -87,7 +87,7 @@ def watch(tx: Transaction, watcher: Watcher) -> None:
 
 def unwatch(tx: Transaction, pipeline: int) -> None:
     """Let no branch make jobs of a pipeline any more."""
-    tx.sql.execute(sa.delete(t.trigger).where(t.trigger.c.pipeline == pipeline))
+    core(tx.db, sa.delete(t.trigger).where(t.trigger.c.pipeline == pipeline))
     followers.unwatch(tx, pipeline)
 
 
@@ -143,7 +143,7 @@ def _enqueue(tx: Transaction, watcher: Watcher, job_id: CommitId, inputs: Sequen
         return 0
     key = newjobs.Key(number, version, job_id)
     job = newjobs.insert(tx, key, pipeline, inputs, state=JobState.CREATED)
-    tx.sql.execute(sa.insert(t.queue).values(job=job))
+    core(tx.db, sa.insert(t.queue).values(job=job))
     return 1
 
 
@@ -152,7 +152,7 @@ def renew(tx: Transaction, job: int) -> None:
 
     An input that the spec did not have before is taken at its head; when that holds nothing, the job ends.
     """
-    row = tx.sql.execute(sa.select(t.job).where(t.job.c.id == job)).one()
+    row = core(tx.db, sa.select(t.job).where(t.job.c.id == job)).one()
     watcher = find(tx, row.pipeline)
     if watcher is None or watcher.version == row.version:
         return

@@ -28,9 +28,11 @@ from runner.model.entry import (
     Part,
 )
 from runner.store import content, staging, tree
+from runner.store.catalog import query
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import EntryKind
-from runner.store.catalog.engine import Transaction
+from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import Connection
 from runner.store.content import Slice, Stored
 from runner.store.entries import Row, decode_attributes, encode_attributes, row_of, whole_entry_of
 from runner.store.refusals import BadChecksum, InvalidPart, NoSuchUpload, PartTooSmall
@@ -76,13 +78,13 @@ def create(
         "checksum_type": checksum_type,
         "created_us": tx.now_us,
     }
-    tx.sql.execute(sa.insert(t.upload).values(values))
+    core(tx.db, sa.insert(t.upload).values(values))
     return upload
 
 
-def find(sql: sa.Connection, place: str, key: bytes, upload_id: str) -> Upload:
+def find(db: Connection, place: str, key: bytes, upload_id: str) -> Upload:
     """Return an upload, also a completed one, so that completing it again has its answer; raises `NoSuchUpload`."""
-    return _upload(_row(sql, place, upload_id, key))
+    return _upload(_row(db, place, upload_id, key))
 
 
 def put_part(tx: Transaction, place: str, upload: Upload, part: Part, stored: Stored) -> Part:
@@ -99,24 +101,24 @@ def put_part(tx: Transaction, place: str, upload: Upload, part: Part, stored: St
 
 def require_open(tx: Transaction, place: str, upload: Upload) -> None:
     """Raise `NoSuchUpload` unless *upload* still takes parts."""
-    if _row(tx.sql, place, upload.id, upload.key).completed is not None:
+    if _row(tx.db, place, upload.id, upload.key).completed is not None:
         raise NoSuchUpload("the upload is complete")
 
 
-def list_parts(sql: sa.Connection, place: str, upload: Upload, after: int, limit: int) -> tuple[Sequence[Part], bool]:
+def list_parts(db: Connection, place: str, upload: Upload, after: int, limit: int) -> tuple[Sequence[Part], bool]:
     """Return parts with numbers above *after*, and whether there are more; raises `NoSuchUpload`."""
-    if _row(sql, place, upload.id, upload.key).completed is not None:
+    if _row(db, place, upload.id, upload.key).completed is not None:
         raise NoSuchUpload("the upload is complete")
     columns = t.part.c
-    rows = sql.execute(
-        sa.select(t.part).where(columns.upload == upload.id, columns.n > after).order_by(columns.n).limit(limit + 1)
+    rows = core(
+        db, sa.select(t.part).where(columns.upload == upload.id, columns.n > after).order_by(columns.n).limit(limit + 1)
     ).fetchall()
     parts = [Part(row.n, row.size, row.etag, row.checksum, from_us(row.modified_us)) for row in rows[:limit]]
     return parts, len(rows) > limit
 
 
 def list_uploads(
-    sql: sa.Connection, place: str, prefix: bytes, after: tuple[bytes, str], limit: int
+    db: Connection, place: str, prefix: bytes, after: tuple[bytes, str], limit: int
 ) -> tuple[Sequence[Upload], bool]:
     """Return uploads in progress by key and id after a position; without an id: after all uploads of that key."""
     columns = t.upload.c
@@ -128,13 +130,13 @@ def list_uploads(
     end = tree.prefix_end(prefix)
     if end is not None:
         statement = statement.where(columns.key < end)
-    rows = sql.execute(statement.where(beyond).order_by(columns.key, columns.id).limit(limit + 1)).fetchall()
+    rows = core(db, statement.where(beyond).order_by(columns.key, columns.id).limit(limit + 1)).fetchall()
     return [_upload(row) for row in rows[:limit]], len(rows) > limit
 
 
 def completed(tx: Transaction, place: str, upload: Upload, listed: Sequence[CompletedPart]) -> Entry | None:
     """Return what an upload became by the same list; None: it is not complete. Raises `NoSuchUpload`."""
-    row = _row(tx.sql, place, upload.id, upload.key)
+    row = _row(tx.db, place, upload.id, upload.key)
     if row.completed is None:
         return None
     answer = json.loads(row.completed)
@@ -190,39 +192,34 @@ def complete(
     entry = keep(tx, stack, entry, part_list)
     row = [_text(value) for value in row_of(entry, part_list)]
     answer = json.dumps({"parts": _wanted(listed), "row": row, "version": entry.version}).encode()
-    tx.sql.execute(sa.update(t.upload).where(t.upload.c.id == upload.id).values(completed=answer))
-    tx.sql.execute(sa.delete(t.part).where(t.part.c.upload == upload.id))
+    core(tx.db, sa.update(t.upload).where(t.upload.c.id == upload.id).values(completed=answer))
+    core(tx.db, sa.delete(t.part).where(t.part.c.upload == upload.id))
     return entry
 
 
 def abort(tx: Transaction, place: str, upload: Upload) -> None:
     """Forget an upload and its parts; raises `NoSuchUpload`."""
     require_open(tx, place, upload)
-    tx.sql.execute(sa.delete(t.part).where(t.part.c.upload == upload.id))
-    tx.sql.execute(sa.delete(t.upload).where(t.upload.c.id == upload.id))
+    core(tx.db, sa.delete(t.part).where(t.part.c.upload == upload.id))
+    core(tx.db, sa.delete(t.upload).where(t.upload.c.id == upload.id))
 
 
 def drop_all(tx: Transaction, place: str) -> int:
     """Forget all uploads at *place*; return how many were never completed."""
-    ids = sa.select(t.upload.c.id).where(t.upload.c.place == place)
-    open_ones = tx.sql.execute(
-        sa.select(sa.func.count())
-        .select_from(t.upload)
-        .where(t.upload.c.place == place, t.upload.c.completed.is_(None))
-    ).scalar_one()
-    tx.sql.execute(sa.delete(t.part).where(t.part.c.upload.in_(ids)))
-    tx.sql.execute(sa.delete(t.upload).where(t.upload.c.place == place))
+    open_ones: int = query.value(tx.db, "SELECT count(*) FROM upload WHERE place = ? AND completed IS NULL", (place,))
+    tx.db.execute("DELETE FROM part WHERE upload IN (SELECT id FROM upload WHERE place = ?)", (place,))
+    tx.db.execute("DELETE FROM upload WHERE place = ?", (place,))
     return open_ones
 
 
 def forget_completed(tx: Transaction, place: str) -> None:
     """Forget what old uploads at *place* became: nobody asks again after a day."""
     is_old = t.upload.c.created_us < tx.now_us - COMPLETED_KEPT_US
-    tx.sql.execute(sa.delete(t.upload).where(t.upload.c.place == place, t.upload.c.completed.is_not(None), is_old))
+    core(tx.db, sa.delete(t.upload).where(t.upload.c.place == place, t.upload.c.completed.is_not(None), is_old))
 
 
-def _row(sql: sa.Connection, place: str, upload_id: str, key: bytes) -> sa.Row[Any]:
-    row = sql.execute(sa.select(t.upload).where(t.upload.c.id == upload_id)).first()
+def _row(db: Connection, place: str, upload_id: str, key: bytes) -> sa.Row[Any]:
+    row = core(db, sa.select(t.upload).where(t.upload.c.id == upload_id)).first()
     if row is None or row.place != place or row.key != key:
         raise NoSuchUpload("there is no such upload")
     return row
@@ -241,7 +238,7 @@ def _upload(row: sa.Row[Any]) -> Upload:
 
 def _listed(tx: Transaction, upload: Upload, listed: Sequence[CompletedPart]) -> tuple[list[Part], list[Slice]]:
     """Return the parts that the client names, and their bytes; raises `InvalidPart`, `PartTooSmall`."""
-    rows = {row.n: row for row in tx.sql.execute(sa.select(t.part).where(t.part.c.upload == upload.id))}
+    rows = {row.n: row for row in core(tx.db, sa.select(t.part).where(t.part.c.upload == upload.id))}
     parts, slices = [], []
     for wanted in listed:
         row = rows.get(wanted.number)

@@ -83,5 +83,5 @@ def _job_of(store: Store, address: Address) -> Job | None:
     if row is None or address.back:
         return None
     return jobs.inspect_number(
-        store.catalog.sql, jobs.require(store.catalog.sql, JobKey(address.project, address.repo, CommitId(row.uuid)))
+        store.catalog.db, jobs.require(store.catalog.db, JobKey(address.project, address.repo, CommitId(row.uuid)))
     )

@@ -182,7 +182,7 @@ class WritableBucket(LayeredBucket):
     async def get_upload(self, key: bytes, upload_id: str) -> Upload:
         """As `runner.store.view.Bucket.get_upload`; finds completed ones too."""
         with self.door:
-            return uploads.find(self.store.catalog.sql, self._place, key, upload_id)
+            return uploads.find(self.store.catalog.db, self._place, key, upload_id)
 
     async def put_part(self, upload: Upload, number: int, content: Body) -> Part:
         """As `runner.store.view.Bucket.put_part`."""
@@ -218,14 +218,14 @@ class WritableBucket(LayeredBucket):
     async def list_parts(self, upload: Upload, after: int, limit: int) -> tuple[Sequence[Part], bool]:
         """As `runner.store.view.Bucket.list_parts`."""
         with self.door:
-            return uploads.list_parts(self.store.catalog.sql, self._place, upload, after, limit)
+            return uploads.list_parts(self.store.catalog.db, self._place, upload, after, limit)
 
     async def list_uploads(
         self, prefix: bytes, after_key: bytes, after_id: str, limit: int
     ) -> tuple[Sequence[Upload], bool]:
         """As `runner.store.view.Bucket.list_uploads`."""
         with self.door:
-            return uploads.list_uploads(self.store.catalog.sql, self._place, prefix, (after_key, after_id), limit)
+            return uploads.list_uploads(self.store.catalog.db, self._place, prefix, (after_key, after_id), limit)
 
     async def complete_upload(
         self,

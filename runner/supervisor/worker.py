@@ -181,7 +181,7 @@ class _Worker:
 
     def numbers(self) -> list[int]:
         """Return the numbers of those that are there: one may be deleted, and made again."""
-        found = (pipelines.find(self._store.catalog.sql, *key) for key in self._keys())
+        found = (pipelines.find(self._store.catalog.db, *key) for key in self._keys())
         return [number for number in found if number is not None]
 
     async def _watch(self, spec: Path, found: Sequence[Pipeline]) -> None:

@@ -97,8 +97,8 @@ async def put_some(store: Store, repo: str, numbers: Iterable[int], folders: int
 
 async def layers(store: Store, address: str):
     commit = await commits.resolve(store, parse(address))
-    sql = store.catalog.sql
-    return commits.read_set(sql, commits.require_id(sql, repos.require(sql, "default", commit.repo), commit.id))
+    db = store.catalog.db
+    return commits.read_set(db, commits.require_id(db, repos.require(db, "default", commit.repo), commit.id))
 
 
 async def measured(things: dict[str, Callable[[], Awaitable[object]]], rounds: int = ROUNDS) -> dict[str, float]:

@@ -103,10 +103,10 @@ async def check_job(store: Store, key: JobKey, phase: str, acknowledged: set[str
 
 async def keys_of(store: Store, commit) -> set[str]:
     """Return the keys of a commit, all of whose bytes are right."""
-    sql = store.catalog.sql
-    number = commits.require_id(sql, 2, commit.id)
+    db = store.catalog.db
+    number = commits.require_id(db, 2, commit.id)
     keys = set()
-    async for row in tree.walk(store.catalog.db, commits.read_set(sql, number)):
+    async for row in tree.walk(store.catalog.db, commits.read_set(db, number)):
         entry = entry_of(row)
         data = b"".join([piece async for piece in store.objects.read(entry.content, 0, entry.size)])
         assert data == value(row.key.decode())

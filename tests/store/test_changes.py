@@ -21,8 +21,8 @@ changes = st.dictionaries(
 
 
 async def content_of(store, commit) -> tuple[dict[bytes, str], ContentSum]:
-    sql = store.catalog.sql
-    layers = commits.read_set(sql, commits.require_id(sql, 1, commit.id))
+    db = store.catalog.db
+    layers = commits.read_set(db, commits.require_id(db, 1, commit.id))
     rows = [row async for row in tree.walk(store.catalog.db, layers)]
     content = ContentSum()
     for row in rows:
@@ -102,7 +102,7 @@ async def follow(store, history) -> None:
 async def test_reads_of_a_long_history_merge_few_layers(store):
     for number in range(60):
         commit = await commit_objects(store, {b"%03d" % number: b"x", b"same": b"%d" % number})
-        layers = commits.read_set(store.catalog.sql, commits.require_id(store.catalog.sql, 1, commit.id))
+        layers = commits.read_set(store.catalog.db, commits.require_id(store.catalog.db, 1, commit.id))
         assert len(layers) <= 7
     assert len((await content_of(store, commit))[0]) == 61
 

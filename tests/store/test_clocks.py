@@ -66,7 +66,7 @@ async def test_a_tick_is_an_empty_file_named_by_its_time_and_makes_a_job_under_i
     assert {each.name: each.repo for each in job.inputs} == {"tick": "a_tick", "data": "data"}
     assert await clocks.tick(store, clock, at(begun, 1.5)) is None
     assert clocks.next_tick(store, clock) == at(begun, 2)
-    taken = await take_job(store, [pipelines.require(store.catalog.sql, "default", "a")])
+    taken = await take_job(store, [pipelines.require(store.catalog.db, "default", "a")])
     assert taken is not None
     await taken[0].aclose()
 
@@ -139,7 +139,7 @@ async def test_many_keepers_of_one_clock_make_each_tick_once(store, begun):
 
 
 async def test_a_stopped_pipeline_has_no_ticks_and_makes_up_for_them_when_it_is_started(store, begun):
-    number = pipelines.require(store.catalog.sql, "default", "a")
+    number = pipelines.require(store.catalog.db, "default", "a")
     (clock,) = registry.clocks_of(store, [number])
     await registry.stop(store, "default", "a")
     assert registry.clocks_of(store, [number]) == []
@@ -156,7 +156,7 @@ async def test_the_repo_of_a_clock_goes_with_its_pipeline(store, begun):
 
 
 async def test_a_keeper_lets_clocks_tick_as_time_goes_by(store, begun):
-    number = pipelines.require(store.catalog.sql, "default", "a")
+    number = pipelines.require(store.catalog.db, "default", "a")
     time = at(begun, 0.5)
     asked = trio.Event()
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from runner.model.entry import Attributes
 from runner.model.errors import Corrupt
 from runner.store import commits, open_store, staging
+from runner.store.catalog import query
 from runner.store.changes import open_change
 from runner.store.files import bucket_of, export_folder, import_folder
 from runner.store.files.exporting import DestinationRefused
@@ -287,8 +288,8 @@ async def test_where_case_is_folded_colliding_names_are_odd(store):
     commit = await put_keys(
         store, dict.fromkeys([b"A", b"a", b"Dir/x", b"dir/y", b"other", "Ä".encode(), "ä".encode()], b"")
     )
-    sql = store.catalog.sql
-    layers = commits.read_set(sql, sql.exec_driver_sql("SELECT max(id) FROM commits").scalar_one())
+    db = store.catalog.db
+    layers = commits.read_set(db, query.value(db, "SELECT max(id) FROM commits"))
     planner = Planner(store.catalog.db, layers, 0, folds_case=True)
     planned = await planner.plan(walk(store.catalog.db, layers))
     assert set(planned.odd) == {b"a", b"dir/y", "ä".encode()}

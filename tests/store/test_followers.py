@@ -23,7 +23,7 @@ async def begin(store: Store, **terms: object) -> int:
     base = pipeline("a", "data").spec
     pfs = {**base["input"]["pfs"], "branch": FOLLOWER, "trigger": {"branch": "master", **terms}}
     await registry.create(store, pipeline_of({**base, "input": {"pfs": pfs}}))
-    return pipelines.require(store.catalog.sql, "default", "a")
+    return pipelines.require(store.catalog.db, "default", "a")
 
 
 async def put(store: Store, number: int, size: int = 1) -> CommitId:

@@ -15,7 +15,7 @@ def _small(monkeypatch):
 
 
 def layers_of(store, commit) -> list[int]:
-    return commits.read_set(store.catalog.sql, commits.require_id(store.catalog.sql, 1, commit.id))
+    return commits.read_set(store.catalog.db, commits.require_id(store.catalog.db, 1, commit.id))
 
 
 async def content_of(store, commit) -> dict[bytes, str]:

@@ -22,7 +22,7 @@ AT_ONCE = BurstSettings(idle_seconds=0)
 
 
 async def start(store, **more):
-    if repos.find(store.catalog.sql, "default", "data") is None:
+    if repos.find(store.catalog.db, "default", "data") is None:
         await repos.create(store, "default", "data")
     return await open_commits.start(store, "default", "data", "master", **more)
 

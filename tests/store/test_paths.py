@@ -137,8 +137,8 @@ async def test_a_file_that_is_a_folder_too_cannot_be_given(tmp_path):
             commit, _ = await change.commit()
         from runner.store import commits, repos
 
-        sql = store.catalog.sql
-        layers = commits.read_set(sql, commits.require_id(sql, repos.require(sql, "default", "data"), commit.id))
+        db = store.catalog.db
+        layers = commits.read_set(db, commits.require_id(db, repos.require(db, "default", "data"), commit.id))
         with pytest.raises(OddKeys, match="is also a folder"):
             await find_matches(store.catalog.db, layers, lambda path: path == "/dir/")
         found = await find_matches(store.catalog.db, layers, lambda path: path in {"/dir/a", "/dir/a/"}, b"dir/")

@@ -43,7 +43,7 @@ def changed(before: Pipeline, **fields: object) -> Pipeline:
 
 
 async def numbers_of(store: Store, *names: str) -> list[int]:
-    return [pipelines.require(store.catalog.sql, "default", name) for name in names]
+    return [pipelines.require(store.catalog.db, "default", name) for name in names]
 
 
 async def take(store: Store, name: str):
@@ -255,7 +255,7 @@ async def test_a_job_under_way_that_is_stopped_ends_so_whatever_becomes_of_its_r
     await control.stop(store, session.key)
     if not is_dead:
         assert session.job.state is JobState.RUNNING
-        assert stops.find(store.catalog.sql, session._number) == Wish("job stopped", is_anew=False)
+        assert stops.find(store.catalog.db, session._number) == Wish("job stopped", is_anew=False)
         await session.give_back()
     assert (session.job.state, session.job.reason, session.job.status) == (JobState.KILLED, "job stopped", 143)
     assert store.catalog.db.execute("SELECT count(*) FROM stop").fetchone() == (0,)
@@ -328,7 +328,7 @@ async def test_a_deletion_waits_for_the_job_under_way_to_end(store):
     await session.start()
     async with events.listen(store.folder) as news, trio.open_nursery() as nursery:
         nursery.start_soon(deletion.delete, store, "default", "a")
-        while stops.find(store.catalog.sql, session._number) is None:
+        while stops.find(store.catalog.db, session._number) is None:
             await news.wait()
         with pytest.raises(JobStopped):
             await session.seal()

@@ -39,7 +39,7 @@ def pipeline(name: str, *inputs: str) -> Pipeline:
 async def watch(store: Store, *watched: Pipeline) -> list[int]:
     for each in watched:
         await registry.watch(store, each)
-    return [pipelines.require(store.catalog.sql, each.project, each.name) for each in watched]
+    return [pipelines.require(store.catalog.db, each.project, each.name) for each in watched]
 
 
 async def states(store: Store) -> dict[str, list[JobState]]:

@@ -53,13 +53,11 @@ class Transaction:
     """A write transaction that is under way.
 
     Attributes:
-        db: For hot statements. No transaction control, no cursor that outlives the function.
-        sql: For all others, on the same transaction.
+        db: For statements. No transaction control, no cursor that outlives the function.
         now_us: Its time, microseconds since 1970 UTC, the same for the whole group.
     """
 
     db: Connection
-    sql: sa.Connection
     now_us: int
 
 
@@ -68,19 +66,19 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self.db = _connect(path, _READER_PRAGMAS)
-        self.sql = _lend(self.db)
+        self._sql = _lend(self.db)
 
     def close(self) -> None:
         """Close the connection."""
-        _close(self.db, self.sql)
+        _close(self.db, self._sql)
 
     def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
         """Return all rows of a SQLAlchemy statement."""
-        return self.sql.execute(statement).fetchall()
+        return self._sql.execute(statement).fetchall()
 
     def row(self, statement: sa.Executable) -> sa.Row[Any] | None:
         """Return its first row, if any."""
-        return self.sql.execute(statement).first()
+        return self._sql.execute(statement).first()
 
 
 class WriteConnection:
@@ -97,7 +95,7 @@ class WriteConnection:
         with self.locked():
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                yield Transaction(self._db, self._sql, time.time_ns() // 1000)
+                yield Transaction(self._db, time.time_ns() // 1000)
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -134,10 +132,20 @@ def _connect(path: Path, pragmas: Sequence[str]) -> sqlite3.Connection:
 def _lend(db: sqlite3.Connection) -> sa.Connection:
     """Return a SQLAlchemy connection on *db* that emits no BEGIN and no COMMIT."""
     engine = sa.create_engine("sqlite://", creator=lambda: db, poolclass=sa.StaticPool, isolation_level="AUTOCOMMIT")
-    return engine.connect()
+    _LENT[db] = engine.connect()
+    return _LENT[db]
+
+
+_LENT: dict[Connection, sa.Connection] = {}
+
+
+def core(db: Connection, *statement: Any) -> sa.CursorResult[Any]:
+    """Run a SQLAlchemy statement; goes away."""
+    return _LENT[db].execute(*statement)
 
 
 def _close(db: sqlite3.Connection, sql: sa.Connection) -> None:
+    del _LENT[db]
     sql.close()
     sql.engine.dispose()
     db.close()

@@ -25,7 +25,7 @@ from runner.store import settle, staging
 from runner.store.blobs import Place
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
-from runner.store.catalog.engine import CATALOG_NAME, Catalog, Transaction
+from runner.store.catalog.engine import CATALOG_NAME, Catalog, Transaction, core
 from runner.store.catalog.query import Connection
 from runner.store.check import breather
 from runner.store.collect import packs
@@ -215,17 +215,17 @@ def _begin_epoch(tx: Transaction) -> int:
 
 
 def _drop_quarantined(tx: Transaction, before_us: int) -> int:
-    old = tx.sql.execute(sa.select(t.commit.c.id).where(_QUARANTINED, t.commit.c.finished_us < before_us)).scalars()
+    old = core(tx.db, sa.select(t.commit.c.id).where(_QUARANTINED, t.commit.c.finished_us < before_us)).scalars()
     numbers = old.all()
     for number in numbers:
-        tx.sql.execute(sa.update(t.job).where(t.job.c.commit_id == number).values(commit_id=None))
-        tx.sql.execute(sa.delete(t.commit).where(t.commit.c.id == number))
+        core(tx.db, sa.update(t.job).where(t.job.c.commit_id == number).values(commit_id=None))
+        core(tx.db, sa.delete(t.commit).where(t.commit.c.id == number))
     return len(numbers)
 
 
 def _drop_layers(tx: Transaction, names: Sequence[str]) -> None:
     for name in names:
-        tx.sql.execute(sa.delete(t.run).where(t.run.c.layer == int(name)))
+        core(tx.db, sa.delete(t.run).where(t.run.c.layer == int(name)))
         staging.set_state(tx, int(name), LayerState.DROPPING)
 
 

@@ -101,8 +101,8 @@ def check_destination(own: Path, destination: Path) -> None:
 
 
 def _layers(store: Store, commit: Commit) -> tree.ReadSet:
-    sql = store.catalog.sql
-    return commits.read_set(sql, commits.require_id(sql, repos.require(sql, commit.project, commit.repo), commit.id))
+    db = store.catalog.db
+    return commits.read_set(db, commits.require_id(db, repos.require(db, commit.project, commit.repo), commit.id))
 
 
 async def _paths(

@@ -20,11 +20,11 @@ def bucket_of(store: Store, commit: Commit) -> Bucket:
     Raises:
         NoSuchRepo, NoSuchCommit: It is gone.
     """
-    sql = store.catalog.sql
-    repo = repos.require(sql, commit.project, commit.repo)
-    number = commits.require_id(sql, repo, commit.id)
-    is_open = commits.inspect_number(sql, number).state is CommitState.OPEN
+    db = store.catalog.db
+    repo = repos.require(db, commit.project, commit.repo)
+    number = commits.require_id(db, repo, commit.id)
+    is_open = commits.inspect_number(db, number).state is CommitState.OPEN
     layers = (
-        staged.read_set(store.catalog.db, BranchKey(repo, commit.branch)) if is_open else commits.read_set(sql, number)
+        staged.read_set(store.catalog.db, BranchKey(repo, commit.branch)) if is_open else commits.read_set(db, number)
     )
     return CommitBucket(store, commit.repo, commit.started, layers=layers, door=Door(Gate(), Traffic()), log=None)

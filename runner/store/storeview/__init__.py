@@ -162,7 +162,7 @@ class StoreView:
     def _make(self, tx: Transaction, wanted: BucketName) -> None:
         """Make a branch, and its repo when that is missing."""
         try:
-            repo = repos.find(tx.sql, wanted.project, wanted.repo)
+            repo = repos.find(tx.db, wanted.project, wanted.repo)
             if repo is None:
                 if self._rights is not None and not self._rights.may_make_repos:
                     raise AccessDenied("Access Denied")
@@ -191,7 +191,7 @@ class StoreView:
                 raise AccessDenied("The output branch of a pipeline cannot be removed.")
             if _holds_something(tx.db, staged.read_set(tx.db, found.key)) or versions.has_some(tx.db, found.key):
                 raise BucketNotEmpty("The bucket that you tried to delete is not empty.")
-            branches.remove(tx, refs.require(tx.sql, *found.key))
+            branches.remove(tx, refs.require(tx.db, *found.key))
             if found.spec is None and not _has_branches(tx.db, found.number):
                 repos.remove(tx, found.number)
 

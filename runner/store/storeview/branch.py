@@ -133,10 +133,10 @@ class BranchBucket(WritableBucket):
         """Return what a commit of the repo holds, whatever versions the bucket keeps."""
         catalog = self.store.catalog
         try:
-            number = commits.require_id(catalog.sql, self._branch.repo, CommitId(commit))
+            number = commits.require_id(catalog.db, self._branch.repo, CommitId(commit))
         except NotFound as exc:
             raise NoSuchVersion("there is no such version") from exc
-        row = tree.find(catalog.db, commits.read_set(catalog.sql, number), key)
+        row = tree.find(catalog.db, commits.read_set(catalog.db, number), key)
         if row is None:
             raise NoSuchVersion("that commit holds no such object")
         return replace(whole_entry_of(catalog.db, row), version=commit)
