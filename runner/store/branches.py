@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
 from runner.model.commit import Branch
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
 from runner.store import commits, documents, events, open_commits, refs, repos, staged, triggers, versions
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
 from runner.store.times import from_us
 
@@ -20,7 +18,10 @@ class BranchExists(Conflict):
     """The branch is there already."""
 
 
-_SELECT = sa.select(t.branch, t.commit.c.uuid).outerjoin(t.commit, t.commit.c.id == t.branch.c.head)
+_LIST = """
+    SELECT b.name, b.created_us, c.uuid FROM branch b LEFT JOIN commits c ON c.id = b.head
+    WHERE b.repo = ? ORDER BY b.name
+"""
 
 
 async def create(store: Store, project: str, repo: str, name: str, head: CommitId | None = None) -> Branch:
@@ -49,7 +50,7 @@ async def create(store: Store, project: str, repo: str, name: str, head: CommitI
 async def list_branches(store: Store, project: str, repo: str) -> Sequence[Branch]:
     """Return the branches of a repo by name; raises `NoSuchRepo`."""
     number = repos.require(store.catalog.db, project, repo)
-    rows = store.catalog.rows(_SELECT.where(t.branch.c.repo == number).order_by(t.branch.c.name))
+    rows = query.rows(store.catalog.db, _LIST, (number,))
     return [Branch(project, repo, row.name, row.uuid, from_us(row.created_us)) for row in rows]
 
 
@@ -82,5 +83,5 @@ def remove(tx: Transaction, ref: refs.Ref) -> None:
     staged.drop(tx, branch)
     documents.drop(tx, branch)
     versions.drop(tx, branch)
-    core(tx.db, sa.delete(t.commit).where(t.commit.c.id == open_commits.find(tx.db, branch)))
-    core(tx.db, sa.delete(t.branch).where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name))
+    tx.db.execute("DELETE FROM commits WHERE id = ?", (open_commits.find(tx.db, branch),))
+    tx.db.execute("DELETE FROM branch WHERE repo = ? AND name = ?", branch)

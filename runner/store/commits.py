@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import sqlalchemy as sa
+from typing import NamedTuple
 
 from runner.model.address import DEFAULT_BRANCH, Address
 from runner.model.commit import Commit, CommitOrigin, CommitState
@@ -14,10 +12,9 @@ from runner.model.errors import Invalid, NotFound
 from runner.model.ids import CommitId, is_commit_id, is_id_prefix
 from runner.store import refs, repos
 from runner.store.catalog import query
-from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_ORIGIN, COMMIT_STATE
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection, Row
 from runner.store.contentsum import ContentSum
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -57,14 +54,26 @@ class Draft(NamedTuple):
     error: str = ""
 
 
-_parent = t.commit.alias("parent")
-_SELECT = (
-    sa.select(t.commit, _parent.c.uuid.label("parent_uuid"), t.repo.c.project, t.repo.c.name.label("repo_name"))
-    .join(t.repo, t.repo.c.id == t.commit.c.repo)
-    .outerjoin(_parent, _parent.c.id == t.commit.c.parent)
-)
-_FINISHED = t.commit.c.state == COMMIT_STATE.code(CommitState.FINISHED)
-_OPEN = t.commit.c.state == COMMIT_STATE.code(CommitState.OPEN)
+_FINISHED, _OPEN = COMMIT_STATE.code(CommitState.FINISHED), COMMIT_STATE.code(CommitState.OPEN)
+_SELECT = """
+    SELECT c.*, p.uuid AS parent_uuid, r.project, r.name AS repo_name
+    FROM commits c JOIN repo r ON r.id = c.repo LEFT JOIN commits p ON p.id = c.parent
+"""
+_HISTORY = """
+    WITH RECURSIVE history(id, parent, depth) AS (
+        SELECT id, parent, 1 FROM commits WHERE id = ?
+        UNION ALL
+        SELECT c.id, c.parent, h.depth + 1 FROM history h JOIN commits c ON c.id = h.parent WHERE h.depth < ?
+    )
+    SELECT id FROM history
+"""
+"""The numbers of a commit and of its parents, so many at most."""
+
+_THROUGH_JOB = """
+    SELECT c.id FROM commits c JOIN job_input i ON i.uuid = c.uuid JOIN job j ON j.id = i.job
+    WHERE c.repo = ? AND j.uuid = ? AND i.project = ? AND i.repo = ?
+"""
+"""The commit of a repo that a job read."""
 
 
 async def resolve(store: Store, address: Address) -> Commit:
@@ -78,7 +87,7 @@ async def resolve(store: Store, address: Address) -> Commit:
     db = store.catalog.db
     number = _number_of(db, repos.require(db, address.project, address.repo), address)
     for _ in range(address.back):
-        parent: int | None = core(db, sa.select(t.commit.c.parent).where(t.commit.c.id == number)).scalar()
+        parent: int | None = query.value(db, "SELECT parent FROM commits WHERE id = ?", (number,))
         if parent is None:
             raise NoSuchCommit(f"{address} goes back behind the first commit")
         number = parent
@@ -109,18 +118,20 @@ async def list_commits(
     """
     db = store.catalog.db
     number = repos.require(db, project, repo)
-    statement = _SELECT.where(t.commit.c.repo == number).order_by(t.commit.c.id.desc()).limit(limit)
+    conditions = ["c.repo = ?"]
+    parameters: list[int | str | None] = [number]
     if branch is not None:
-        history = _history(refs.require(db, number, branch).head, limit)
-        statement = statement.where(t.commit.c.id.in_(history) | (_OPEN & (t.commit.c.branch == branch)))
+        conditions.append(f"(c.id IN ({_HISTORY}) OR (c.state = {_OPEN} AND c.branch = ?))")
+        parameters += [refs.require(db, number, branch).head, limit, branch]
     if not quarantined:
-        statement = statement.where(_FINISHED | _OPEN)
-    return [_commit(row) for row in store.catalog.rows(statement)]
+        conditions.append(f"c.state IN ({_FINISHED}, {_OPEN})")
+    statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY c.id DESC LIMIT ?"
+    return [_commit(row) for row in query.rows(db, statement, (*parameters, limit))]
 
 
 def read_set(db: Connection, number: int) -> ReadSet:
     """Return the layers that a read of a commit merges, newest first."""
-    layers: list[int] = json.loads(core(db, sa.select(t.commit.c.read_set).where(t.commit.c.id == number)).scalar_one())
+    layers: list[int] = json.loads(query.value(db, "SELECT read_set FROM commits WHERE id = ?", (number,)))
     return layers
 
 
@@ -128,15 +139,12 @@ def content_of(db: Connection, number: int | None) -> ContentSum:
     """Return what a commit holds, as a sum; of no commit: nothing."""
     if number is None:
         return ContentSum()
-    columns = (t.commit.c.content_sum, t.commit.c.objects, t.commit.c.bytes)
-    return ContentSum(*core(db, sa.select(*columns).where(t.commit.c.id == number)).one())
+    return ContentSum(*query.one(db, "SELECT content_sum, objects, bytes FROM commits WHERE id = ?", (number,)))
 
 
 def require_id(db: Connection, repo: int, commit: CommitId) -> int:
     """Return the number of a commit of *repo*; raises `NoSuchCommit`."""
-    number: int | None = core(
-        db, sa.select(t.commit.c.id).where(t.commit.c.repo == repo, t.commit.c.uuid == commit)
-    ).scalar()
+    number: int | None = query.value(db, "SELECT id FROM commits WHERE repo = ? AND uuid = ?", (repo, commit))
     if number is None:
         raise NoSuchCommit(f"the repo has no commit {commit}")
     return number
@@ -144,7 +152,7 @@ def require_id(db: Connection, repo: int, commit: CommitId) -> int:
 
 def inspect_number(db: Connection, number: int) -> Commit:
     """Return the commit of that number, which is there."""
-    return _commit(core(db, _SELECT.where(t.commit.c.id == number)).one())
+    return _commit(query.one(db, f"{_SELECT} WHERE c.id = ?", (number,)))
 
 
 def insert(tx: Transaction, draft: Draft) -> int:
@@ -168,8 +176,7 @@ def insert(tx: Transaction, draft: Draft) -> int:
         "description": draft.description,
         "error": draft.error,
     }
-    number: int = core(tx.db, sa.insert(t.commit).values(values).returning(t.commit.c.id)).scalar_one()
-    return number
+    return query.insert_numbered(tx.db, "commits", values)
 
 
 def _number_of(db: Connection, repo: int, address: Address) -> int:
@@ -187,38 +194,15 @@ def _number_of(db: Connection, repo: int, address: Address) -> int:
         raise AmbiguousCommit(f"several commits of {address.repo} begin with {name}", hint="give more digits")
     if found:
         return found[0]
-    through = _through_job(db, repo, address, name) if is_commit_id(name) else None
+    through: int | None = None
+    if is_commit_id(name):
+        through = query.value(db, _THROUGH_JOB, (repo, name, address.project, address.repo))
     if through is None:
         raise NoSuchCommit(f"the repo {address.repo} has no commit {name}", hint=f"runner commit list {address.repo}")
     return through
 
 
-def _through_job(db: Connection, repo: int, address: Address, job_id: str) -> int | None:
-    """Return the commit of this repo that a job of that id read."""
-    found: int | None = core(
-        db,
-        sa.select(t.commit.c.id)
-        .join(t.job_input, t.job_input.c.uuid == t.commit.c.uuid)
-        .join(t.job, t.job.c.id == t.job_input.c.job)
-        .where(t.commit.c.repo == repo, t.job.c.uuid == job_id)
-        .where(t.job_input.c.project == address.project, t.job_input.c.repo == address.repo),
-    ).scalar()
-    return found
-
-
-def _history(head: int | None, limit: int) -> sa.Select[Any]:
-    """Return the numbers of *head* and its parents, so many at most."""
-    seed = sa.select(t.commit.c.id, t.commit.c.parent, sa.literal(1).label("depth")).where(t.commit.c.id == head)
-    walk = seed.cte("history", recursive=True)
-    walk = walk.union_all(
-        sa.select(t.commit.c.id, t.commit.c.parent, walk.c.depth + 1)
-        .join(walk, walk.c.parent == t.commit.c.id)
-        .where(walk.c.depth < limit)
-    )
-    return sa.select(walk.c.id)
-
-
-def _commit(row: sa.Row[Any]) -> Commit:
+def _commit(row: Row) -> Commit:
     return Commit(
         project=row.project,
         repo=row.repo_name,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 import trio
 
 from runner.model.errors import Conflict
 from runner.model.job import JobState
 from runner.model.pipeline import CronInput, Pipeline
 from runner.store import control, events, jobs, pipelines, repos, triggers
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.store import Store
 
@@ -66,26 +65,24 @@ def _end_jobs(tx: Transaction, pipeline: int) -> None:
     for job in _unfinished(tx.db, pipeline):
         if jobs.inspect_number(tx.db, job).state is not JobState.FINISHING:
             control.ask(tx, job, DELETED)
-    core(tx.db, sa.update(t.registration).where(t.registration.c.pipeline == pipeline).values(is_stopped=1))
+    tx.db.execute("UPDATE registration SET is_stopped = 1 WHERE pipeline = ?", (pipeline,))
 
 
 def _unfinished(db: Connection, pipeline: int) -> list[int]:
-    columns = t.job.c
-    unfinished = sa.select(columns.id).where(columns.pipeline == pipeline, columns.state < JOB_TERMINAL_FROM)
-    return list(core(db, unfinished).scalars())
+    return query.values(db, "SELECT id FROM job WHERE pipeline = ? AND state < ?", (pipeline, JOB_TERMINAL_FROM))
 
 
 def _remove(tx: Transaction, number: int, *, keep_repo: bool) -> None:
     watcher = triggers.find(tx, number)
-    row = core(tx.db, sa.select(t.pipeline).where(t.pipeline.c.id == number)).first()
+    row = query.row(tx.db, "SELECT project, name FROM pipeline WHERE id = ?", (number,))
     if row is None:
         return  # somebody else was faster
-    for job in core(tx.db, sa.select(t.job.c.id).where(t.job.c.pipeline == number)).scalars().all():
+    for job in query.values(tx.db, "SELECT id FROM job WHERE pipeline = ?", (number,)):
         control.remove(tx, job)
     triggers.unwatch(tx, number)
-    for table in (t.registration, t.pipeline_version):
-        core(tx.db, sa.delete(table).where(table.c.pipeline == number))
-    core(tx.db, sa.delete(t.pipeline).where(t.pipeline.c.id == number))
+    tx.db.execute("DELETE FROM registration WHERE pipeline = ?", (number,))
+    tx.db.execute("DELETE FROM pipeline_version WHERE pipeline = ?", (number,))
+    tx.db.execute("DELETE FROM pipeline WHERE id = ?", (number,))
     if watcher is not None:
         _remove_clocks(tx, watcher.pipeline)
     repo = repos.find(tx.db, row.project, row.name)
@@ -97,8 +94,7 @@ def _remove_clocks(tx: Transaction, pipeline: Pipeline) -> None:
     """Remove the repos of a pipeline's clocks that no other pipeline reads."""
     for clock in pipeline.leaves():
         if isinstance(clock, CronInput) and not triggers.readers(tx, clock.project, clock.repo):
-            columns = t.clock.c
-            core(tx.db, sa.delete(t.clock).where(columns.project == clock.project, columns.repo == clock.repo))
+            tx.db.execute("DELETE FROM clock WHERE project = ? AND repo = ?", (clock.project, clock.repo))
             repo = repos.find(tx.db, clock.project, clock.repo)
             if repo is not None:
                 repos.remove(tx, repo)

@@ -11,16 +11,14 @@ import json
 from functools import partial
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.address import DEFAULT_BRANCH
 from runner.model.commit import Commit, CommitOrigin, CommitState
 from runner.model.errors import Conflict, NotFound
 from runner.model.ids import CommitId, new_commit_id
 from runner.store import commits, deltas, events, refs, repos, runs, staged, staging, triggers, uploads
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.contentsum import ContentSum
 from runner.store.refs import RefMoved
@@ -183,7 +181,7 @@ def _finish(tx: Transaction, branch: BranchKey, found: _Staged, content: Content
         "bytes": content.size_bytes,
         "finished_us": tx.now_us,
     } | ({"description": description} if description else {})
-    core(tx.db, sa.update(t.commit).where(t.commit.c.id == number).values(values))
+    query.update(tx.db, "commits", values, "id = ?", (number,))
     refs.move(tx, found.ref, number)
     commit = commits.inspect_number(tx.db, number)
     triggers.notice(tx, found.ref, CommitId(commit.id))

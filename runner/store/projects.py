@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from runner.model.address import check_name
 from runner.model.errors import Conflict, NotFound
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -47,9 +45,10 @@ async def create(store: Store, name: str, description: str = "") -> Project:
     check_name("project", name)
 
     def insert(tx: Transaction) -> Project:
-        if core(tx.db, sa.select(t.project).where(t.project.c.name == name)).first() is not None:
+        if _exists(tx.db, name):
             raise ProjectExists(f"the project {name} exists already")
-        core(tx.db, sa.insert(t.project).values(name=name, description=description, created_us=tx.now_us))
+        values = {"name": name, "description": description, "created_us": tx.now_us}
+        query.insert(tx.db, "project", values)
         return Project(name, description, from_us(tx.now_us))
 
     return await store.writer.write(insert)
@@ -57,7 +56,7 @@ async def create(store: Store, name: str, description: str = "") -> Project:
 
 async def list_projects(store: Store) -> Sequence[Project]:
     """Return all projects by name."""
-    rows = store.catalog.rows(sa.select(t.project).order_by(t.project.c.name))
+    rows = query.rows(store.catalog.db, "SELECT * FROM project ORDER BY name")
     return [Project(row.name, row.description, from_us(row.created_us)) for row in rows]
 
 
@@ -76,17 +75,21 @@ async def delete(store: Store, name: str) -> None:
 
     def remove(tx: Transaction) -> None:
         require(tx.db, name)
-        for table in (t.repo, t.pipeline):
-            if core(tx.db, sa.select(table.c.id).where(table.c.project == name)).first() is not None:
-                raise ProjectInUse(f"the project {name} still has a {table.name}", hint="delete what is in it first")
-        core(tx.db, sa.delete(t.project).where(t.project.c.name == name))
+        for table in ("repo", "pipeline"):
+            if query.exists(tx.db, f"SELECT 1 FROM {table} WHERE project = ?", (name,)):  # noqa: S608  # two names
+                raise ProjectInUse(f"the project {name} still has a {table}", hint="delete what is in it first")
+        tx.db.execute("DELETE FROM project WHERE name = ?", (name,))
 
     await store.writer.write(remove)
 
 
 def require(db: Connection, name: str) -> None:
     """Raise `NoSuchProject` unless there is one of that name."""
-    if core(db, sa.select(t.project.c.name).where(t.project.c.name == name)).first() is None:
+    if not _exists(db, name):
         raise NoSuchProject(
             f"there is no project {name}", hint="runner project list shows them; runner project create NAME makes one"
         )
+
+
+def _exists(db: Connection, name: str) -> bool:
+    return query.exists(db, "SELECT 1 FROM project WHERE name = ?", (name,))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.address import check_name
 from runner.model.errors import Conflict, NotFound
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
+
+_MOVE = "UPDATE branch SET head = ?, gen = gen + 1 WHERE repo = ? AND name = ? AND gen = ?"
 
 
 class NoSuchBranch(NotFound):
@@ -32,10 +32,8 @@ class Ref(NamedTuple):
 
 def find(db: Connection, repo: int, name: str) -> Ref | None:
     """Return a branch, if there is one of that name."""
-    row = core(
-        db, sa.select(t.branch.c.head, t.branch.c.gen).where(t.branch.c.repo == repo, t.branch.c.name == name)
-    ).first()
-    return None if row is None else Ref(repo, name, row.head, row.gen)
+    row = db.execute("SELECT head, gen FROM branch WHERE repo = ? AND name = ?", (repo, name)).fetchone()
+    return None if row is None else Ref(repo, name, *row)
 
 
 def require(db: Connection, repo: int, name: str) -> Ref:
@@ -52,17 +50,13 @@ def ensure(tx: Transaction, repo: int, name: str) -> Ref:
     if ref is None:
         check_name("branch", name)
         ref = Ref(repo, name, None, 0)
-        core(tx.db, sa.insert(t.branch).values(repo=repo, name=name, head=None, gen=0, created_us=tx.now_us))
+        values = {"repo": repo, "name": name, "head": None, "gen": 0, "created_us": tx.now_us}
+        query.insert(tx.db, "branch", values)
     return ref
 
 
 def move(tx: Transaction, ref: Ref, head: int) -> None:
     """Let the branch point at *head*, unless it moved since *ref* was read; raises `RefMoved`."""
-    moved = core(
-        tx.db,
-        sa.update(t.branch)
-        .where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name, t.branch.c.gen == ref.gen)
-        .values(head=head, gen=ref.gen + 1),
-    )
+    moved = tx.db.execute(_MOVE, (head, ref.repo, ref.name, ref.gen))
     if moved.rowcount != 1:
         raise RefMoved(f"somebody else committed to the branch {ref.name} meanwhile", hint="try again")

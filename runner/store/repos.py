@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
 from runner.model.address import DEFAULT_BRANCH, check_name
 from runner.model.commit import Repo
 from runner.model.errors import Conflict, NotFound
 from runner.store import documents, projects, staged, versions
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection, Row
 from runner.store.store import Store
 from runner.store.times import from_us
 
@@ -29,11 +27,17 @@ class RepoInUse(Conflict):
     """A pipeline writes the repo."""
 
 
-_SELECT = (
-    sa.select(t.repo, sa.func.coalesce(t.commit.c.bytes, 0).label("size_bytes"))
-    .outerjoin(t.branch, (t.branch.c.repo == t.repo.c.id) & (t.branch.c.name == DEFAULT_BRANCH))
-    .outerjoin(t.commit, t.commit.c.id == t.branch.c.head)
-    .order_by(t.repo.c.name)
+_SELECT = f"""
+    SELECT r.*, coalesce(c.bytes, 0) AS size_bytes
+    FROM repo r LEFT JOIN branch b ON b.repo = r.id AND b.name = '{DEFAULT_BRANCH}' LEFT JOIN commits c ON c.id = b.head
+"""  # noqa: S608  # a constant
+
+_REMOVE = (
+    "DELETE FROM provenance WHERE commit_id IN (SELECT id FROM commits WHERE repo = ?)",
+    "DELETE FROM commits WHERE repo = ?",
+    "DELETE FROM branch WHERE repo = ?",
+    "DELETE FROM access WHERE repo = ?",
+    "DELETE FROM repo WHERE id = ?",
 )
 
 
@@ -57,13 +61,14 @@ async def create(store: Store, project: str, name: str, description: str = "") -
 async def list_repos(store: Store, project: str) -> Sequence[Repo]:
     """Return the repos of a project by name."""
     projects.require(store.catalog.db, project)
-    return [_repo(row) for row in store.catalog.rows(_SELECT.where(t.repo.c.project == project))]
+    found = query.rows(store.catalog.db, f"{_SELECT} WHERE r.project = ? ORDER BY r.name", (project,))
+    return [_repo(row) for row in found]
 
 
 async def inspect(store: Store, project: str, name: str) -> Repo:
     """Look a repo up; raises `NoSuchRepo`."""
-    repo = require(store.catalog.db, project, name)
-    return _repo(store.catalog.rows(_SELECT.where(t.repo.c.id == repo))[0])
+    db = store.catalog.db
+    return _repo(query.one(db, f"{_SELECT} WHERE r.id = ?", (require(db, project, name),)))
 
 
 async def delete(store: Store, project: str, name: str) -> None:
@@ -75,8 +80,7 @@ async def delete(store: Store, project: str, name: str) -> None:
 
     def run(tx: Transaction) -> None:
         repo = require(tx.db, project, name)
-        writer = sa.select(t.pipeline.c.name).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
-        if core(tx.db, writer).first() is not None:
+        if query.exists(tx.db, "SELECT 1 FROM pipeline WHERE project = ? AND name = ?", (project, name)):
             raise RepoInUse(
                 f"the pipeline {name} writes the repo {name}, so it stays",
                 hint=f"runner pipeline delete {name} removes both",
@@ -88,24 +92,18 @@ async def delete(store: Store, project: str, name: str) -> None:
 
 def remove(tx: Transaction, repo: int) -> None:
     """Remove a repo that no pipeline writes."""
-    for name in core(tx.db, sa.select(t.branch.c.name).where(t.branch.c.repo == repo)).scalars().all():
+    for name in query.values(tx.db, "SELECT name FROM branch WHERE repo = ?", (repo,)):
         branch = staged.BranchKey(repo, name)
         staged.drop(tx, branch)
         documents.drop(tx, branch)
         versions.drop(tx, branch)
-    commits = sa.select(t.commit.c.id).where(t.commit.c.repo == repo)
-    core(tx.db, sa.delete(t.provenance).where(t.provenance.c.commit_id.in_(commits)))
-    core(tx.db, sa.delete(t.commit).where(t.commit.c.repo == repo))
-    core(tx.db, sa.delete(t.branch).where(t.branch.c.repo == repo))
-    core(tx.db, sa.delete(t.access).where(t.access.c.repo == repo))
-    core(tx.db, sa.delete(t.repo).where(t.repo.c.id == repo))
+    for statement in _REMOVE:
+        tx.db.execute(statement, (repo,))
 
 
 def find(db: Connection, project: str, name: str) -> int | None:
     """Return the number of a repo, if there is one of that name."""
-    found: int | None = core(
-        db, sa.select(t.repo.c.id).where(t.repo.c.project == project, t.repo.c.name == name)
-    ).scalar()
+    found: int | None = query.value(db, "SELECT id FROM repo WHERE project = ? AND name = ?", (project, name))
     return found
 
 
@@ -125,9 +123,8 @@ def ensure(tx: Transaction, project: str, name: str, description: str = "") -> i
     check_name("repo", name)
     projects.require(tx.db, project)
     values = {"project": project, "name": name, "description": description, "created_us": tx.now_us}
-    number: int = core(tx.db, sa.insert(t.repo).values(values).returning(t.repo.c.id)).scalar_one()
-    return number
+    return query.insert_numbered(tx.db, "repo", values)
 
 
-def _repo(row: sa.Row[tuple[object, ...]]) -> Repo:
+def _repo(row: Row) -> Repo:
     return Repo(row.project, row.name, from_us(row.created_us), row.description, row.size_bytes)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 import trio
 
 from runner.model.address import Address
 from runner.model.commit import Commit, CommitState
-from runner.model.ids import CommitId
-from runner.model.job import Job, JobKey
+from runner.model.job import Job
 from runner.store import commits, events, jobs, settle
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.commits import NoSuchCommit
 from runner.store.store import Store
+
+_JOB = """
+    SELECT j.id FROM job j JOIN pipeline p ON p.id = j.pipeline WHERE p.project = ? AND p.name = ? AND j.uuid = ?
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +73,6 @@ async def _look(store: Store, address: Address) -> Waited | None:
 
 def _job_of(store: Store, address: Address) -> Job | None:
     """Return the job whose output the address names, if it is one's."""
-    row = store.catalog.row(
-        sa.select(t.job.c.uuid)
-        .join(t.pipeline, t.pipeline.c.id == t.job.c.pipeline)
-        .where(
-            t.pipeline.c.project == address.project,
-            t.pipeline.c.name == address.repo,
-            t.job.c.uuid == address.revision,
-        )
-    )
-    if row is None or address.back:
-        return None
-    return jobs.inspect_number(
-        store.catalog.db, jobs.require(store.catalog.db, JobKey(address.project, address.repo, CommitId(row.uuid)))
-    )
+    db = store.catalog.db
+    number = None if address.back else query.value(db, _JOB, (address.project, address.repo, address.revision))
+    return None if number is None else jobs.inspect_number(db, number)
