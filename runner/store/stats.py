@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import trio
 
 from runner.model.commit import CommitState
-from runner.store.blobs import Place
 from runner.store.catalog.codes import COMMIT_STATE
 from runner.store.catalog.engine import CATALOG_NAME, Catalog
 from runner.store.store import Store
@@ -78,8 +77,7 @@ def _measure(store: Store) -> Stats:
         db.execute("ROLLBACK")
     finally:
         catalog.close()
-    disk = sum(size for _, size in store.blobs.files())
-    disk += sum(store.blobs.size_of(Place(pack=pack)) for pack in store.blobs.packs())
+    disk = sum(size for _, size in store.blobs.files()) + sum(size for _, size in store.blobs.packs())
     files = (store.folder / f"{CATALOG_NAME}{end}" for end in ("", "-wal"))
     return Stats(
         repos=repos,

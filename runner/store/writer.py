@@ -2,8 +2,9 @@
 
 A request is a function that gets a `Transaction`. Everything it reads there is what it will write on, so
 conditions, states and fences are judged inside; an error it raises goes to its own waiter and to nobody else.
-A request may carry a small payload: the payloads of a group are appended to the open pack and synced once,
-before the transaction begins, and each function gets the place of its own.
+A request may carry small payloads: those of a group are appended to the open pack and synced once, before the
+transaction begins, and each function gets the places of its own. Where bytes lie in an object store they go there
+first (`packing`), and the request follows when they are durable.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import TypeVar, cast
 
 import trio
@@ -20,6 +22,7 @@ import trio
 from runner.model.errors import Unavailable
 from runner.store.blobs import Blobs, Payload, Place
 from runner.store.catalog.engine import OPERATIONAL_ERRORS, Transaction, WriteConnection
+from runner.store.packing import Packing
 
 GROUP_MAX_REQUESTS = 256
 CHECKPOINT_COMMITS = 64
@@ -33,8 +36,8 @@ class StoreUnavailable(Unavailable):
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    function: Callable[[Transaction, Place | None], object]
-    payload: Payload | None
+    function: Callable[[Transaction, Sequence[Place]], object]
+    payloads: Sequence[Payload]
     savepoint: bool
     begun: bool = False
     result: object = None
@@ -48,6 +51,7 @@ class Writer:
     def __init__(self, connection: WriteConnection, blobs: Blobs) -> None:
         self._connection = connection
         self._blobs = blobs
+        self._packing = Packing(blobs) if blobs.is_remote else None
         self._queue: deque[_Request] = deque()
         self._wake = trio.Event()
         self._closing = False
@@ -90,15 +94,23 @@ class Writer:
         Cancellation: before the group begins nothing happened; once begun the outcome is awaited, shielded,
             and what was written stays, as after a lost reply.
         """
-        return cast("T", await self._submit(_Request(lambda tx, _place: function(tx), None, savepoint)))
+        return cast("T", await self._submit(_Request(lambda tx, _places: function(tx), (), savepoint)))
 
     async def write_payload(self, payload: Payload, function: Callable[[Transaction, Place], T]) -> T:
-        """As `write`, after *payload* lies durably in a pack; *function* gets its place.
+        """As `write_payloads`, of one."""
+        return await self.write_payloads([payload], lambda tx, places: function(tx, places[0]))
 
-        *function* raises only before it writes. A payload that it refuses stays in the pack as garbage.
+    async def write_payloads(
+        self, payloads: Sequence[Payload], function: Callable[[Transaction, Sequence[Place]], T]
+    ) -> T:
+        """As `write`, after *payloads* lie durably in packs; *function* gets their places.
+
+        *function* raises only before it writes. Payloads that it refuses stay in their pack as garbage.
         """
-        request = _Request(lambda tx, place: function(tx, cast("Place", place)), payload, savepoint=False)
-        return cast("T", await self._submit(request))
+        if self._packing is not None:
+            places = await self._packing.append(payloads)
+            return await self.write(lambda tx: function(tx, places), savepoint=False)
+        return cast("T", await self._submit(_Request(function, payloads, savepoint=False)))
 
     async def _submit(self, request: _Request) -> object:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -131,27 +143,27 @@ class Writer:
             places = self._append(group)
             with self._connection.begin() as transaction:
                 for request in group:
-                    self._apply(transaction, request, places.get(request))
+                    self._apply(transaction, request, places.get(request, ()))
         except Unavailable as exc:
             _fail(group, exc.message, exc)
         except (sqlite3.Error, OSError) as exc:
             _fail(group, f"the store's catalog cannot be written: {exc}", exc)
 
-    def _append(self, group: Sequence[_Request]) -> dict[_Request, Place]:
-        carriers = {request: request.payload for request in group if request.payload is not None}
+    def _append(self, group: Sequence[_Request]) -> dict[_Request, Sequence[Place]]:
+        carriers = [request for request in group if request.payloads]
         if not carriers:
             return {}
-        places = self._blobs.append(list(carriers.values()))
-        return dict(zip(carriers, places, strict=True))
+        places = iter(self._blobs.append([payload for request in carriers for payload in request.payloads]))
+        return {request: list(islice(places, len(request.payloads))) for request in carriers}
 
     @staticmethod
-    def _apply(transaction: Transaction, request: _Request, place: Place | None) -> None:
+    def _apply(transaction: Transaction, request: _Request, places: Sequence[Place]) -> None:
         """Run one request; its own errors are its own, a lost transaction is everybody's."""
         db = transaction.db
         if request.savepoint:
             db.execute("SAVEPOINT request")
         try:
-            request.result = request.function(transaction, place)
+            request.result = request.function(transaction, places)
         except Exception as exc:  # a border: the error travels to the waiter's task
             if not db.in_transaction:  # disk full and I/O errors roll the whole transaction back
                 raise StoreUnavailable(f"the store's catalog cannot be written: {exc}") from exc

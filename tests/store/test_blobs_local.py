@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from runner.store.blobs import BlobMissing, Place, StorageFailed, StoreFull
 from runner.store.blobs.frames import FRAME_HEAD_BYTES, PACK_HEAD, frame_head, parse_frame_head
 from runner.store.blobs.local import LocalBlobs
-from tests.store.contract_blobs import BackendContract, digest_of, payload_of, publish, stored
+from tests.store.contract_blobs import HeldOpenContract, digest_of, payload_of, publish, stored
 from tests.store.flaky_system import Crash, FlakySystem, crashing_at, failing, writing_shortly
 
 
-class TestLocal(BackendContract):
+class TestLocal(HeldOpenContract):
     @pytest.fixture
     def blobs(self, tmp_path):
         blobs = LocalBlobs(tmp_path)
@@ -27,7 +27,7 @@ class TestLocal(BackendContract):
         blobs.close()
 
 
-class TestLocalWithShortWrites(BackendContract):
+class TestLocalWithShortWrites(HeldOpenContract):
     @pytest.fixture
     def blobs(self, tmp_path):
         blobs = LocalBlobs(tmp_path, system=FlakySystem(writing_shortly(70_000)))
@@ -35,7 +35,7 @@ class TestLocalWithShortWrites(BackendContract):
         blobs.close()
 
 
-class TestLocalWithoutNowait(BackendContract):
+class TestLocalWithoutNowait(HeldOpenContract):
     """As on tmpfs, which answers EOPNOTSUPP to a read that must not wait."""
 
     @pytest.fixture
@@ -271,6 +271,6 @@ def test_descriptors_do_not_pile_up(tmp_path):
         stored(blobs, place, 1)
         with pytest.raises(BlobMissing):
             blobs.open(Place(pack=1))
-        list(blobs.frames(next(blobs.packs())))
+        list(blobs.frames(next(blobs.packs())[0]))
     assert count() <= before + 1
     blobs.close()

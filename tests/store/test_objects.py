@@ -133,7 +133,7 @@ async def test_known_bytes_are_not_stored_twice(parts, size):
     assert first == second
     assert rows(parts, "blob") == 1
     stored_bytes = sum(size for _, size in parts.blobs.files())
-    stored_bytes += sum(frame.size for pack in parts.blobs.packs() for frame in parts.blobs.frames(pack))
+    stored_bytes += sum(frame.size for pack, _ in parts.blobs.packs() for frame in parts.blobs.frames(pack))
     assert stored_bytes == size
 
 
@@ -178,7 +178,7 @@ async def test_bytes_that_are_swept_between_look_up_and_write_are_stored_anew(pa
 
     from runner.store.writer import _Request
 
-    sweep = _Request(lambda tx, _place: tx.db.execute("DELETE FROM blob") and None, None, savepoint=True)
+    sweep = _Request(lambda tx, _places: tx.db.execute("DELETE FROM blob") and None, (), savepoint=True)
     stored, _ = await parts.objects.put(sweep_at_the_end(), _name)
     assert await read(parts, stored.content, 0, size) == bytes(size)
 
@@ -249,7 +249,7 @@ async def test_a_flipped_byte_is_damage_and_its_last_piece_is_not_given_out(part
 
 async def test_bytes_that_are_gone_are_damage_and_not_absence(parts):
     stored = await put(parts, b"small")
-    parts.blobs.delete(Place(pack=next(parts.blobs.packs())))
+    parts.blobs.delete(Place(pack=next(parts.blobs.packs())[0]))
     with pytest.raises(BlobMissing):
         await read(parts, stored.content, 0, 5)
     for kind in (EntryKind.BLOB, EntryKind.MANIFEST):

@@ -3,7 +3,8 @@
 Knows bytes, places and their digests as names; refuses to know keys, rows and commits. Which blobs exist is
 the catalog's business: bytes without a row are garbage, a row without bytes is corruption.
 
-A backend is synchronous and is called from worker threads, except for `Opened.read_nowait`, which never waits.
+A backend is synchronous and is called from worker threads, except for `Blobs.open` and `Opened.read_nowait`, which
+never wait for a network.
 Order of a small write: `Blobs.append`, then the row. Of a large one: `Draft.write`, `Draft.publish`, then the row.
 Each is durable before the next begins.
 """
@@ -94,7 +95,11 @@ class Draft(Protocol):
 
 
 class Opened(Protocol):
-    """A blob's container, held open: its removal meanwhile does not disturb a reader. Offsets count in the blob."""
+    """A blob's container. Offsets count in the blob.
+
+    On a disk it is held open, and its removal meanwhile does not disturb a reader. Nothing can be held in an object
+    store: there the time for which a collection spares what it found is what protects a reader.
+    """
 
     def read_nowait(self, first: int, size: int) -> bytes | None:
         """Return exactly *size* bytes from *first* on if that takes no waiting, else None."""
@@ -103,6 +108,7 @@ class Opened(Protocol):
         """Return exactly *size* bytes from *first* on; may wait for the disk or the network.
 
         Raises:
+            BlobMissing: There is no such container, where `Blobs.open` could not tell.
             BlobDamaged: There are fewer.
             StorageFailed: They cannot be read.
         """
@@ -112,13 +118,21 @@ class Opened(Protocol):
 
 
 class Blobs(Protocol):
-    """Where bytes are kept. Every call may raise `StorageFailed`."""
+    """Where bytes are kept. Every call may raise `StorageFailed`.
+
+    Attributes:
+        is_remote: They lie in an object store: each write makes an object of its own, several may be under way at
+            once, and what is read is not held open.
+    """
+
+    is_remote: bool
 
     def append(self, payloads: Sequence[Payload]) -> Sequence[Place]:
         """Put a group of small blobs into the open pack and sync once; durable when this returns.
 
-        One call at a time. A failure is final for the pack, since what a second fsync says about the first one's
-        pages means nothing (https://wiki.postgresql.org/wiki/Fsync_Errors): the next call begins a new pack.
+        One call at a time, unless `is_remote`. A failure is final for the pack, since what a second fsync says about
+        the first one's pages means nothing (https://wiki.postgresql.org/wiki/Fsync_Errors): the next call begins a
+        new pack.
 
         Raises:
             StoreFull, StorageFailed: Nothing of the group may be referred to.
@@ -131,7 +145,7 @@ class Blobs(Protocol):
         """Open a blob to read it; quick enough for the event loop on a local disk.
 
         Raises:
-            BlobMissing: There is no such pack or file.
+            BlobMissing: There is no such pack or file; where only the network knows, the first read raises it.
         """
 
     def clone(self, place: Place, fd: int) -> bool:
@@ -144,14 +158,11 @@ class Blobs(Protocol):
             BlobMissing: There is no such file.
         """
 
-    def packs(self) -> Iterator[int]:
-        """Yield the ids of all packs."""
+    def packs(self) -> Iterator[tuple[int, int]]:
+        """Yield id and size in bytes of every pack, as it lies there."""
 
     def is_written(self, pack: int) -> bool:
         """Tell whether a live process may still append to *pack*; of one that is gone: no."""
-
-    def size_of(self, place: Place) -> int:
-        """Return the bytes of the file or the pack at *place* as it lies there, 0 when it is gone."""
 
     def frames(self, pack: int) -> Iterator[Frame]:
         """Yield what *pack* says it holds, in order, up to its end or to the first thing that is no frame.
@@ -163,8 +174,8 @@ class Blobs(Protocol):
     def files(self) -> Iterator[tuple[str, int]]:
         """Yield name and size in bytes of every blob that has a file of its own."""
 
-    def delete(self, place: Place) -> None:
-        """Remove a file of its own, or a whole pack whatever the offset; that it is gone already is no error."""
+    def delete(self, *places: Place) -> None:
+        """Remove files of their own, or whole packs whatever the offset; that one is gone already is no error."""
 
     def close(self) -> None:
         """End the open pack; nothing can be appended afterwards."""

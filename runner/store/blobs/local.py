@@ -36,6 +36,8 @@ _FLUSH_BYTES = 8 * 1024 * 1024
 class LocalBlobs:
     """Packs and files below one folder; several processes may use it at once."""
 
+    is_remote = False
+
     def __init__(self, folder: Path, *, pack_max_bytes: int = PACK_MAX_BYTES, system: System = OS) -> None:
         """Make the folders that are missing and clear drafts whose writers are gone."""
         self._folder = folder
@@ -75,12 +77,12 @@ class LocalBlobs:
         finally:
             opened.close()
 
-    def packs(self) -> Iterator[int]:
+    def packs(self) -> Iterator[tuple[int, int]]:
         """As `Blobs.packs`."""
         with refusals(self._folder):
             for path in sorted((self._folder / "packs").glob("*.pack")):
-                with suppress(ValueError):
-                    yield int(path.stem, 16)
+                with suppress(ValueError, FileNotFoundError):
+                    yield int(path.stem, 16), path.stat().st_size
 
     def is_written(self, pack: int) -> bool:
         """As `Blobs.is_written`: its writer holds a lock on it."""
@@ -93,12 +95,6 @@ class LocalBlobs:
             finally:
                 os.close(fd)
         return False
-
-    def size_of(self, place: Place) -> int:
-        """As `Blobs.size_of`."""
-        with refusals(self._folder), suppress(FileNotFoundError):
-            return Path(self._path(place)).stat().st_size
-        return 0
 
     def frames(self, pack: int) -> Iterator[Frame]:
         """As `Blobs.frames`."""
@@ -126,10 +122,11 @@ class LocalBlobs:
                 with os.scandir(shelf) as entries:
                     yield from sorted((entry.name, entry.stat().st_size) for entry in entries)
 
-    def delete(self, place: Place) -> None:
+    def delete(self, *places: Place) -> None:
         """As `Blobs.delete`."""
         with refusals(self._folder):
-            Path(self._path(place)).unlink(missing_ok=True)
+            for place in places:
+                Path(self._path(place)).unlink(missing_ok=True)
 
     def close(self) -> None:
         """As `Blobs.close`."""

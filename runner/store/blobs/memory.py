@@ -12,6 +12,8 @@ from runner.store.blobs import BlobDamaged, BlobMissing, Frame, Payload, Place
 class MemoryBlobs:
     """Every pack holds one blob here; what is durable is what is in the dictionaries."""
 
+    is_remote = False
+
     def __init__(self) -> None:
         self._ids = count(1)
         self._packs: dict[int, Payload] = {}
@@ -43,20 +45,13 @@ class MemoryBlobs:
         del place, fd
         return False
 
-    def packs(self) -> Iterator[int]:
+    def packs(self) -> Iterator[tuple[int, int]]:
         """As `Blobs.packs`."""
-        yield from tuple(self._packs)
+        yield from [(pack, len(payload.data)) for pack, payload in self._packs.items()]
 
     def is_written(self, pack: int) -> bool:  # noqa: ARG002  # the protocol's
         """As `Blobs.is_written`: each holds its one blob from the beginning."""
         return False
-
-    def size_of(self, place: Place) -> int:
-        """As `Blobs.size_of`."""
-        if place.name is not None:
-            return len(self._files.get(place.name, b""))
-        payload = self._packs.get(place.pack or 0)
-        return len(payload.data) if payload else 0
 
     def frames(self, pack: int) -> Iterator[Frame]:
         """As `Blobs.frames`."""
@@ -69,12 +64,13 @@ class MemoryBlobs:
         """As `Blobs.files`."""
         yield from sorted((name, len(data)) for name, data in self._files.items())
 
-    def delete(self, place: Place) -> None:
+    def delete(self, *places: Place) -> None:
         """As `Blobs.delete`."""
-        if place.name is not None:
-            self._files.pop(place.name, None)
-        elif place.pack is not None:
-            self._packs.pop(place.pack, None)
+        for place in places:
+            if place.name is not None:
+                self._files.pop(place.name, None)
+            elif place.pack is not None:
+                self._packs.pop(place.pack, None)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -64,7 +64,6 @@ class BlobPlace(IntEnum):
 
     PACK = 1
     FILE = 2
-    REMOTE = 3
 
 
 class Doomed(IntEnum):

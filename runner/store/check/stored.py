@@ -20,7 +20,7 @@ class StoredBytes:
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        self._packs = set(blobs.packs())
+        self._packs = dict(blobs.packs())
         self._files = dict(blobs.files())
 
     def check(self, db: Connection, report: Report, *, read_data: bool, breathe: Callable[[], None]) -> None:
@@ -54,7 +54,7 @@ class StoredBytes:
 
     def note_unreferenced(self, db: Connection, report: Report) -> None:
         """Note packs and files that no row names: what broken writes leave, until it is collected."""
-        packs = self._packs.difference(row[0] for row in db.execute("SELECT DISTINCT pack FROM blob"))
+        packs = self._packs.keys() - {row[0] for row in db.execute("SELECT DISTINCT pack FROM blob")}
         names = self._files.keys() - {row[0] for row in db.execute("SELECT name FROM blob WHERE name IS NOT NULL")}
         if packs:
             report.notes.append(f"{len(packs):,} packs hold nothing that is referred to")

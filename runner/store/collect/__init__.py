@@ -10,7 +10,7 @@ bytes without a row are garbage, a row without bytes would be corruption.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -78,7 +78,7 @@ class Collected:
 
 class _Removed(NamedTuple):
     blobs: int
-    places: Sequence[Place]
+    lying: Mapping[Place, int]
 
 
 async def collect(store: Store, graces: Graces, *, dry_run: bool = False) -> Collected:
@@ -121,7 +121,7 @@ async def _collect(store: Store, graces: Graces) -> Collected:
     await sweep(store, Doomed.MANIFEST, manifests, grace_us, partial(_drop_manifests, epoch=epoch))
     blobs, size_bytes = await trio.to_thread.run_sync(_unreferenced_blobs, store, marks, epoch)
     slots = await sweep(store, Doomed.BLOB, blobs, grace_us, partial(_drop_blobs, epoch=epoch))
-    freed = await packs.unlink(store, [place for slot in slots for place in slot.places])
+    freed = await packs.unlink(store, {place: size for slot in slots for place, size in slot.lying.items()})
     await packs.compact(store)
     freed += await packs.unlink_unnamed(store, grace_us)
     removed = sum(slot.blobs for slot in slots)
@@ -242,13 +242,13 @@ def _drop_manifests(tx: Transaction, names: Sequence[str], epoch: int) -> None:
 
 def _drop_blobs(tx: Transaction, names: Sequence[str], epoch: int) -> _Removed:
     """Remove rows; return how many, and the files that are nobody's now. A pack goes when all its rows are gone."""
-    places = []
+    lying: dict[Place, int] = {}
     count = 0
     for name in names:
         row = tx.db.execute(
-            "DELETE FROM blob WHERE id = ? AND epoch < ? RETURNING place, name", (int(name), epoch)
+            "DELETE FROM blob WHERE id = ? AND epoch < ? RETURNING place, name, size", (int(name), epoch)
         ).fetchone()
         if row is not None:
             count += 1
-            places += [Place(name=row[1])] if row[0] == BlobPlace.FILE else []
-    return _Removed(count, places)
+            lying |= {Place(name=row[1]): row[2]} if row[0] == BlobPlace.FILE else {}
+    return _Removed(count, lying)

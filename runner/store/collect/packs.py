@@ -1,8 +1,11 @@
-"""Packs and files: what few blobs of a pack are left moves into the open one, and what no row names is unlinked."""
+"""Packs and files: what few blobs of a pack are left moves into the open one, and what no row names is unlinked.
+
+In an object store each group of writes is a pack of its own: there small packs are put together into larger ones too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,76 +13,85 @@ import structlog
 import trio
 from blake3 import blake3
 
-from runner.store.blobs import Payload, Place
+from runner.store.blobs import Opened, Payload, Place
 from runner.store.blobs.frames import FRAME_HEAD_BYTES
 from runner.store.catalog.codes import Doomed
 from runner.store.catalog.engine import Transaction
-from runner.store.collect.doom import sweep
+from runner.store.collect.doom import SLOT, sweep
 from runner.store.store import Store
 
 LIVE_SHARE = 0.5
 """A pack of which less is referred to is emptied into the open one."""
+SMALL_BYTES, SMALL_BLOBS = 1024 * 1024, 1000
+"""A pack in an object store that has less of both is put together with others."""
 ORPHAN_SECONDS = 600
 """A file that no row names may be one whose row is just being written: it is spared for so long in any case."""
-_AT_ONCE = 64
+_BATCH_BYTES = 8 * 1024 * 1024
 
 _log = structlog.get_logger()
 
 
+class _Live(NamedTuple):
+    """What rows refer to in one pack, with the heads of its frames."""
+
+    pack: int
+    size: int
+    blobs: int
+
+
 class _Blob(NamedTuple):
     id: int
+    pack: int
+    offset: int
     digest: bytes
     size: int
-    offset: int
 
 
 async def compact(store: Store) -> None:
-    """Move the blobs out of packs that hold mostly garbage.
+    """Move the blobs out of packs that hold mostly garbage, and those of an object store's small packs together.
 
     Cancellation: what was moved stays so.
     """
-    db, blobs = store.catalog.db, store.blobs
-    live = {
-        pack: size + count * FRAME_HEAD_BYTES
-        for pack, size, count in db.execute(
-            "SELECT pack, sum(size), count(*) FROM blob WHERE pack IS NOT NULL GROUP BY pack"
-        )
-    }
-    for pack, size in live.items():
-        if not blobs.is_written(pack) and size < LIVE_SHARE * blobs.size_of(Place(pack)):
-            await _empty(store, pack)
+    sizes = await trio.to_thread.run_sync(lambda: dict(store.blobs.packs()))
+    found = "SELECT pack, sum(size), count(*) FROM blob WHERE pack IS NOT NULL GROUP BY pack"
+    live = [
+        _Live(pack, size + count * FRAME_HEAD_BYTES, count)
+        for pack, size, count in store.catalog.db.execute(found).fetchall()
+        if pack in sizes and not store.blobs.is_written(pack)
+    ]
+    worth = {each.pack for each in live if each.size < LIVE_SHARE * sizes[each.pack]}
+    if store.blobs.is_remote:
+        small = {each.pack for each in live if each.size < SMALL_BYTES and each.blobs < SMALL_BLOBS}
+        worth |= small if len(small) > 1 else set()
+    for batch in _batches(store, sorted(worth)):
+        payloads = await trio.to_thread.run_sync(_read, store, batch)
+        if payloads:
+            moved = partial(_moved, blobs=[blob for blob, _ in payloads])
+            await store.writer.write_payloads([payload for _, payload in payloads], moved)
 
 
 async def unlink_unnamed(store: Store, grace_us: int) -> int:
     """Unlink packs and files that no row names; return their bytes."""
-    packs, files = await trio.to_thread.run_sync(_listed, store)
+    packs, files = await trio.to_thread.run_sync(lambda: (dict(store.blobs.packs()), dict(store.blobs.files())))
     db = store.catalog.db
-    packs -= {pack for (pack,) in db.execute("SELECT DISTINCT pack FROM blob WHERE pack IS NOT NULL")}
-    files -= {name for (name,) in db.execute("SELECT name FROM blob WHERE name IS NOT NULL")}
-    unnamed = [str(pack) for pack in sorted(packs) if not store.blobs.is_written(pack)]
-    dead = await sweep(store, Doomed.PACK, unnamed, grace_us, _without_row)
+    named = {pack for (pack,) in db.execute("SELECT DISTINCT pack FROM blob WHERE pack IS NOT NULL")}
+    unnamed = [str(pack) for pack in sorted(packs.keys() - named) if not store.blobs.is_written(pack)]
+    orphans = sorted(files.keys() - {name for (name,) in db.execute("SELECT name FROM blob WHERE name IS NOT NULL")})
     least_us = max(grace_us, ORPHAN_SECONDS * 1_000_000)
-    orphans = await sweep(store, Doomed.FILE, sorted(files), least_us, _without_row)
-    places = [Place(pack=int(pack)) for slot in dead for pack in slot]
-    places += [Place(name=name) for slot in orphans for name in slot]
-    return await unlink(store, places)
+    pack_us = least_us if store.blobs.is_remote else grace_us  # an open pack of this host is known to be one
+    dead = await sweep(store, Doomed.PACK, unnamed, pack_us, _without_row)
+    gone = await sweep(store, Doomed.FILE, orphans, least_us, _without_row)
+    lying = {Place(pack=int(pack)): packs[int(pack)] for slot in dead for pack in slot}
+    lying |= {Place(name=name): files[name] for slot in gone for name in slot}
+    return await unlink(store, lying)
 
 
-async def unlink(store: Store, places: Sequence[Place]) -> int:
-    """Unlink packs and files whose rows are gone; return their bytes."""
-
-    def run() -> int:
-        freed = 0
-        for place in places:
-            freed += store.blobs.size_of(place)
-            store.blobs.delete(place)
-        return freed
-
-    return await trio.to_thread.run_sync(run)
-
-
-def _listed(store: Store) -> tuple[set[int], set[str]]:
-    return set(store.blobs.packs()), {name for name, _ in store.blobs.files()}
+async def unlink(store: Store, lying: Mapping[Place, int]) -> int:
+    """Unlink packs and files whose rows are gone, by size in bytes; return the sum."""
+    places = list(lying)
+    for start in range(0, len(places), SLOT):
+        await trio.to_thread.run_sync(store.blobs.delete, *places[start : start + SLOT])
+    return sum(lying.values())
 
 
 def _without_row(tx: Transaction, names: Sequence[str]) -> Sequence[str]:
@@ -88,28 +100,41 @@ def _without_row(tx: Transaction, names: Sequence[str]) -> Sequence[str]:
     return [name for name in names if tx.db.execute(found, (name if name.isdecimal() else 0, name)).fetchone() is None]
 
 
-async def _empty(store: Store, pack: int) -> None:
-    rows = store.catalog.db.execute("SELECT id, digest, size, off FROM blob WHERE pack = ? ORDER BY off", (pack,))
-    moving = [_Blob._make(row) for row in rows.fetchall()]
-    for start in range(0, len(moving), _AT_ONCE):
-        payloads = await trio.to_thread.run_sync(_read, store, pack, moving[start : start + _AT_ONCE])
-        async with trio.open_nursery() as nursery:
-            for blob, payload in payloads:
-                nursery.start_soon(store.writer.write_payload, payload, partial(_moved, blob=blob.id, pack=pack))
+def _batches(store: Store, packs: Sequence[int]) -> Iterator[list[_Blob]]:
+    """Yield what rows refer to in *packs*, as much at once as is moved at once."""
+    batch: list[_Blob] = []
+    held = 0
+    for pack in packs:
+        rows = store.catalog.db.execute("SELECT id, pack, off, digest, size FROM blob WHERE pack = ?", (pack,))
+        for blob in sorted(map(_Blob._make, rows.fetchall()), key=lambda blob: blob.offset):
+            if batch and (held + blob.size > _BATCH_BYTES or len(batch) == SLOT):
+                yield batch
+                batch, held = [], 0
+            batch.append(blob)
+            held += blob.size
+    if batch:
+        yield batch
 
 
-def _read(store: Store, pack: int, moving: Sequence[_Blob]) -> list[tuple[_Blob, Payload]]:
+def _read(store: Store, moving: Sequence[_Blob]) -> list[tuple[_Blob, Payload]]:
     """Return the blobs that are what they should be; a damaged one stays where it is, for `check` to find."""
-    opened = store.blobs.open(Place(pack=pack))
+    sound = []
+    opened: dict[int, Opened] = {}
     try:
-        payloads = [(blob, Payload(blob.digest, opened.read(blob.offset, blob.size))) for blob in moving]
+        for blob in moving:
+            if blob.pack not in opened:
+                opened[blob.pack] = store.blobs.open(Place(pack=blob.pack))
+            payload = Payload(blob.digest, opened[blob.pack].read(blob.offset, blob.size))
+            if blake3(payload.data).digest() == blob.digest:
+                sound.append((blob, payload))
+            else:
+                _log.error("blob.damaged", message=f"a blob of pack {blob.pack:016x} is damaged, at {blob.offset:,}")
     finally:
-        opened.close()
-    sound = [(blob, payload) for blob, payload in payloads if blake3(payload.data).digest() == blob.digest]
-    if len(sound) < len(payloads):
-        _log.error("blob.damaged", message=f"{len(payloads) - len(sound)} blobs of pack {pack:016x} are damaged")
+        for each in opened.values():
+            each.close()
     return sound
 
 
-def _moved(tx: Transaction, place: Place, blob: int, pack: int) -> None:
-    tx.db.execute("UPDATE blob SET pack = ?, off = ? WHERE id = ? AND pack = ?", (place.pack, place.offset, blob, pack))
+def _moved(tx: Transaction, places: Sequence[Place], blobs: Sequence[_Blob]) -> None:
+    moves = [(new.pack, new.offset, old.id, old.pack) for new, old in zip(places, blobs, strict=True)]
+    tx.db.executemany("UPDATE blob SET pack = ?, off = ? WHERE id = ? AND pack = ?", moves)
