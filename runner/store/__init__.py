@@ -1,6 +1,6 @@
 """The versioned store. Knows no HTTP, no processes.
 
-The stored form, format 8
+The stored form, format 9
 -------------------------
 
 A store is a folder::
@@ -19,7 +19,8 @@ migrated. Times are microseconds since 1970 UTC, keys and digests bytes, numbers
 Words
 -----
 
-- An *entry* is an object, or a tombstone, under a key of a *layer*; of several layers the newest entry counts.
+- An *entry* is an object, or a tombstone, under a key of a *layer*; of several layers the newest entry counts. Its
+  *origin* is the layer that it was written into, and by that the commit that wrote it, wherever it was copied since.
 - A *commit* has its own layers, a `parent` (history), a `base` (content below its own layers; none for the output
   of a job) and a `read_set`: layers that hold the same and may be replaced by others that do.
 - A *branch* points at a commit and counts its moves; nothing else ever changes once it is finished.

@@ -178,7 +178,7 @@ def _end(tx: Transaction, begun: Begun, *, keep: bool, exit_: ProcessExit | None
 def _merge_neighbours(tx: Transaction, begun: Begun) -> None:
     """Keep the stack low: a job of many datums reads few layers."""
     stack = begun.stack.read_set
-    lower = runs.merged(tx, stack)
+    lower = runs.merged(tx, stack, adopts=True)
     if len(lower) == len(stack):
         return
     runs.adopt(tx, lower[0])

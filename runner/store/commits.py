@@ -176,7 +176,15 @@ def insert(tx: Transaction, draft: Draft) -> int:
         "description": draft.description,
         "error": draft.error,
     }
-    return query.insert_numbered(tx.db, "commits", values)
+    number = query.insert_numbered(tx.db, "commits", values)
+    own(tx, number, draft.layers)
+    return number
+
+
+def own(tx: Transaction, number: int, layers: ReadSet) -> None:
+    """Note that a commit is made of *layers*: what was written into them was written by it."""
+    for layer in layers:
+        tx.db.execute("UPDATE layer SET commit_id = ? WHERE id = ?", (number, layer))
 
 
 def _number_of(db: Connection, repo: int, address: Address) -> int:

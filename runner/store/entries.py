@@ -20,7 +20,11 @@ _MTIME_KEY, _TAGS_KEY = b'"mtime":', b'"tags":'
 
 
 class Row(NamedTuple):
-    """One row of a layer, in the order of `COLUMNS`; a tombstone has only key and kind."""
+    """One row of a layer, in the order of `COLUMNS`; a tombstone has only key and kind.
+
+    Attributes:
+        origin: The layer that it was written into, as it was read; None of a row that is new where it is written.
+    """
 
     key: bytes
     kind: int
@@ -32,9 +36,12 @@ class Row(NamedTuple):
     meta: bytes | None = None
     checksum: str | None = None
     parts: int | None = None
+    origin: int | None = None
 
 
 COLUMNS = ", ".join(Row._fields)
+SELECTED = COLUMNS.removesuffix("origin") + "coalesce(origin, layer)"
+"""What is read of an entry to make a `Row`."""
 
 
 def tombstone(key: bytes) -> Row:
@@ -63,7 +70,7 @@ def row_of(entry: Entry, parts: int | None = None) -> Row:
 
 def entry_of(row: Row, parts: tuple[Part, ...] = ()) -> Entry:
     """Return the entry of a row that is no tombstone."""
-    key, kind, content, digest, size, etag, modified_us, meta, checksum, _ = row
+    key, kind, content, digest, size, etag, modified_us, meta, checksum, *_ = row
     if content is None or digest is None or size is None or etag is None or modified_us is None:
         raise TypeError("a tombstone is no entry")
     return Entry(
@@ -108,8 +115,8 @@ def decode_attributes(meta: bytes | None) -> Attributes:
 
 
 def tagged(row: Row, tags: Mapping[str, str]) -> Row:
-    """Return *row* with these tags instead of its own."""
-    return row._replace(meta=encode_attributes(replace(decode_attributes(row.meta), tags=tags)))
+    """Return *row*, written anew, with these tags instead of its own."""
+    return row._replace(meta=encode_attributes(replace(decode_attributes(row.meta), tags=tags)), origin=None)
 
 
 def content_attributes(meta: bytes | None) -> bytes | None:

@@ -182,6 +182,7 @@ def _finish(tx: Transaction, branch: BranchKey, found: _Staged, content: Content
         "finished_us": tx.now_us,
     } | ({"description": description} if description else {})
     query.update(tx.db, "commits", values, "id = ?", (number,))
+    commits.own(tx, number, found.layers)
     refs.move(tx, found.ref, number)
     commit = commits.inspect_number(tx.db, number)
     triggers.notice(tx, found.ref, CommitId(commit.id))

@@ -36,16 +36,17 @@ def plan(rows: Sequence[int]) -> int:
     return count
 
 
-def merged(tx: Transaction, layers: ReadSet) -> ReadSet:
+def merged(tx: Transaction, layers: ReadSet, *, adopts: bool = False) -> ReadSet:
     """Return a read set that holds the same as *layers*, merged where that is due and small enough.
 
-    All are sealed and measured.
+    All are sealed and measured. A run that *adopts* is about to take the place of the layers that it is merged from
+    (`adopt`): what was written into these was then written into it.
     """
     rows = rows_of(tx.db, layers)
     count = plan(rows) if rows else 1
     if count == 1 or (sum(rows[:count]) > MERGE_MAX_ROWS and len(layers) <= LAYERS_MAX):
         return tuple(layers)
-    return (_merge(tx, layers[:count], is_root=count == len(layers)), *layers[count:])
+    return (_merge(tx, layers[:count], is_root=count == len(layers), adopts=adopts), *layers[count:])
 
 
 def adopt(tx: Transaction, run: int) -> None:
@@ -70,14 +71,14 @@ def rows_of(db: Connection, layers: ReadSet) -> list[int]:
     return [rows[layer] for layer in layers]
 
 
-def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool) -> int:
+def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool, adopts: bool) -> int:
     """Write one run that holds what *layers* hold; with nothing below, tombstones vanish."""
     values = {"kind": LayerKind.RUN, "state": LayerState.SEALED}
     run: int = core(tx.db, sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
     merge = Merge(tx.db, layers, b"", None)
     while (row := merge.step()) is not None:
         if not (is_root and row.kind == EntryKind.TOMBSTONE):
-            staging.put_row(tx, run, row)
+            staging.put_row(tx, run, row._replace(origin=None) if adopts and row.origin in layers else row)
     record(tx, run, layers)
     return run
 

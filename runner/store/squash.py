@@ -210,6 +210,7 @@ def _remove(tx: Transaction, row: _Row) -> None:
         own = core(tx.db, sa.select(t.commit.c.layers).where(t.commit.c.id == number)).scalar_one()
         layers = json.dumps([*json.loads(own), *json.loads(row.layers)])
         core(tx.db, sa.update(t.commit).where(t.commit.c.id == number).values(layers=layers, base=row.base))
+        commits.own(tx, number, json.loads(row.layers))
     core(tx.db, sa.delete(t.provenance).where(t.provenance.c.commit_id == row.id))
     core(tx.db, sa.update(t.job).where(t.job.c.commit_id == row.id).values(commit_id=None))
     core(tx.db, sa.delete(t.commit).where(t.commit.c.id == row.id))

@@ -17,7 +17,7 @@ import trio
 from runner.model.entry import Entry
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
-from runner.store.entries import COLUMNS, Row, content_attributes, entry_of
+from runner.store.entries import SELECTED, Row, content_attributes, entry_of
 from runner.store.view import Page
 
 ReadSet = Sequence[int]
@@ -31,8 +31,8 @@ _ROWS_PER_SEEK = 4
 _FETCH_MAX = 256
 _WALK_STEPS = 256
 
-_SEEK = f"SELECT {COLUMNS} FROM entry WHERE layer = ? AND key >= ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
-_SEEK_BELOW = f"SELECT {COLUMNS} FROM entry WHERE layer = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
+_SEEK = f"SELECT {SELECTED} FROM entry WHERE layer = ? AND key >= ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
+_SEEK_BELOW = f"SELECT {SELECTED} FROM entry WHERE layer = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
 
 
 def successor(key: bytes) -> bytes:
@@ -57,7 +57,7 @@ def _point(layers: int) -> str:
     """Return the look-up over so many layers: one text for each number of them, so that it stays prepared."""
     values = ", ".join(f"({rank}, ?)" for rank in range(layers))
     return (  # constants and counted marks
-        f"WITH candidate(rank, layer) AS (VALUES {values}) SELECT {COLUMNS} FROM candidate "  # noqa: S608
+        f"WITH candidate(rank, layer) AS (VALUES {values}) SELECT {SELECTED} FROM candidate "  # noqa: S608
         "CROSS JOIN entry USING (layer) WHERE key = ? ORDER BY rank LIMIT 1"
     )
 

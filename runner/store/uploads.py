@@ -143,7 +143,7 @@ def completed(tx: Transaction, place: str, upload: Upload, listed: Sequence[Comp
     if answer["parts"] != _wanted(listed):
         raise NoSuchUpload("the upload was completed with other parts")
     key, kind, number, digest, *middle = answer["row"]
-    size, etag, modified_us, _meta, checksum, parts = middle
+    size, etag, modified_us, _meta, checksum, parts, *_ = middle
     made = Row(
         bytes.fromhex(key), kind, number, bytes.fromhex(digest), size, etag, modified_us, row.meta, checksum, parts
     )

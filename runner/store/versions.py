@@ -202,11 +202,12 @@ def _insert(tx: Transaction, branch: BranchKey, version: Version) -> None:
         before = _first(tx.db.execute(_BY_ID, (*branch, version.row.key, NULL_VERSION)))
         if before is not None:
             remove(tx, branch, before)
-    tx.db.execute(_INSERT, (*branch, version.seq, version.id, *version.row))
+    tx.db.execute(_INSERT, (*branch, version.seq, version.id, *version.row[:-1]))  # all but its origin
 
 
 def _newest(stored: Version | None, key: bytes, current: Row | None) -> Version | None:
     """Return the newest version, given the newest that is stored and what the branch holds."""
+    current = current and current._replace(origin=None)
     if current is None:
         if stored is None or stored.is_marker:
             return stored
@@ -236,4 +237,4 @@ def _first(rows: Cursor) -> Version | None:
 
 def _version(row: tuple[object, ...]) -> Version:
     seq, version_id, *rest = row
-    return Version(int(str(seq)), str(version_id), Row._make(rest))
+    return Version(int(str(seq)), str(version_id), Row._make((*rest, None)))

@@ -20,7 +20,9 @@ def forms(path) -> dict[str, str]:
     db = sqlite3.connect(path)
     rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     db.close()
-    return {name: re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")") for name, sql in rows}
+    return {
+        name: re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")").replace(" ,", ",") for name, sql in rows
+    }
 
 
 def numbers(path) -> list[int]:

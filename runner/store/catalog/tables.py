@@ -186,6 +186,7 @@ layer = Table(
     Column("bytes", INTEGER),
     Column("min_key", BLOB),
     Column("max_key", BLOB),
+    Column("commit_id", INTEGER),  # whose own it is; of a squashed commit, one that stood on it
     **_NUMBERED,
 )
 _unsettled = layer.c.state != int(LayerState.SEALED)
@@ -205,6 +206,7 @@ entry = Table(
     Column("meta", BLOB),  # content headers and user metadata in canonical form; NULL: none
     Column("checksum", TEXT),
     Column("parts", INTEGER),  # of a multipart object: its part_list
+    Column("origin", INTEGER),  # the layer that it was written into, of one that was copied here; NULL: this one
     PrimaryKeyConstraint("layer", "key"),
     **_CLUSTERED,
 )
