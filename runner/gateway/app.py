@@ -1,8 +1,8 @@
 """The border of the gateway: runs an operation and turns whatever it raises into a reply.
 
-Quart serves the operations that are not hot, a route each under the operation's name. It gets a request
-that is read and routed already: by then keys have been taken from the path as they came, which no URL map
-would do, and bodies come with back-pressure, which Quart's do not.
+Quart serves the operations that are not hot, all under one path. It gets a request that is read and routed
+already: by then keys have been taken from the path as they came, which no URL map would do, and bodies come with
+back-pressure, which Quart's do not.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from runner.gateway.body.source import ClientVanished
 from runner.gateway.errors import translate
 from runner.gateway.request import Request, Response
 from runner.gateway.responses import XML_TYPE
-from runner.gateway.route import ROUTES, Route
+from runner.gateway.route import Route
 
 HOT = frozenset({"GetObject", "HeadObject", "PutObject", "UploadPart"})
 """What is answered in front of Quart: most requests of a job are one of these."""
 
 Send = Callable[[Any], Awaitable[None]]
 
+_PATH = "/"
 _EXCHANGE = "runner.exchange"
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
@@ -82,12 +83,10 @@ def refuse(error: Exception, *, method: str, resource: str, request_id: str) -> 
 
 
 def create_app() -> QuartTrio:
-    """Return the Quart application with a route for each operation that is not hot."""
+    """Return the Quart application for the operations that are not hot."""
     app = QuartTrio(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)  # bodies never pass it
-    for route in ROUTES:
-        if route.name not in HOT:
-            app.add_url_rule(f"/{route.name}", route.name, _serve, methods=["POST"])
+    app.add_url_rule(_PATH, "operation", _serve, methods=["POST"])
     return app
 
 
@@ -115,15 +114,14 @@ async def serve_by_quart(app: QuartTrio, route: Route, request: Request, send: S
             except trio.BrokenResourceError as error:  # Quart would make a reply of it
                 exchange.vanished = error
 
-    path = f"/{route.name}"
     scope: Any = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": "POST",
         "scheme": request.scheme,
-        "path": path,
-        "raw_path": path.encode(),
+        "path": _PATH,
+        "raw_path": _PATH.encode(),
         "query_string": b"",
         "root_path": "",
         "headers": [(b"host", b"localhost")],
