@@ -16,8 +16,8 @@ from runner.cluster.volumes import SPEC_FILE, STDIN_FILE
 from runner.model.errors import Invalid
 from runner.model.pipeline import Pipeline
 from runner.spec.dump import as_yaml
-from runner.spec.load import SIZE_LIMIT_BYTES
 from runner.spec.schema import PipelineSpec
+from runner.spec.source import SIZE_LIMIT_BYTES
 
 Manifest = Mapping[str, Any]
 

@@ -25,10 +25,9 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from runner.spec.nodes import Entry, Node, Scalar, shown
-from runner.spec.problems import InvalidSpec, Place, Problem, Report, Source
+from runner.spec.nodes import SCHEMA_KEY, Entry, Node, Scalar, shown
+from runner.spec.problems import InvalidSpec, Place, Problem, Report
 
-SIZE_LIMIT_BYTES = 512 * 1024
 DEPTH_LIMIT = 64
 NODES_LIMIT = 20_000
 
@@ -43,28 +42,6 @@ _CONSTANTS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_SCHEMA_KEY = "$schema"
-
-
-def read_source(name: str, data: bytes) -> tuple[Source, str]:
-    """Return the file as a source and its text.
-
-    Raises:
-        InvalidSpec: It is too large, empty, or not UTF-8.
-    """
-    if len(data) > SIZE_LIMIT_BYTES:
-        raise _whole(Source(name), f"the file is larger than {SIZE_LIMIT_BYTES:,} bytes; no spec is")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        line = data.count(b"\n", 0, exc.start) + 1
-        column = exc.start - data.rfind(b"\n", 0, exc.start)
-        problem = Problem(Place(line, column), "", "the file is not UTF-8", alternative="save it as UTF-8")
-        raise InvalidSpec(Source(name), [problem]) from exc
-    source = Source(name, tuple(re.split(r"\r\n|\n|\r", text)), is_json=text.lstrip()[:1] in ("{", "["))
-    if not text.strip():
-        raise _whole(source, "the file is empty; a spec is a mapping with pipeline, input and transform")
-    return source, text
 
 
 def load(text: str, report: Report) -> list[Node]:
@@ -166,7 +143,7 @@ class _Builder:
         return (node.value if isinstance(node.value, str) else None, node.place)
 
     def _add_entry(self, entries: dict[str, Entry], name: str | None, place: Place, node: Node) -> None:
-        if name is None or name == _SCHEMA_KEY:
+        if name is None or name == SCHEMA_KEY:
             return
         if name in entries:
             first = entries[name].place.line
@@ -260,10 +237,6 @@ def _place(mark: Any) -> Place:
 def _width(event: NodeEvent) -> int:
     start, end = event.start_mark, event.end_mark
     return max(1, end.column - start.column) if start.line == end.line else 1
-
-
-def _whole(source: Source, message: str) -> InvalidSpec:
-    return InvalidSpec(source, [Problem(Place(), "", message)])
 
 
 def _syntax_problem(exc: YAMLError, text: str) -> Problem:

@@ -11,6 +11,9 @@ from runner.spec.problems import Place
 
 Scalar = str | int | float | bool | None
 
+SCHEMA_KEY = "$schema"
+"""Names the JSON Schema of a file, for editors; no field."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -9,15 +9,16 @@ from pathlib import Path
 from runner.model.address import DEFAULT_PROJECT
 from runner.model.errors import Invalid, NotFound
 from runner.model.pipeline import Pipeline
+from runner.spec import plain_json
 from runner.spec.effective import DEFAULTS, effective_spec, merge, pipeline_of
 from runner.spec.forms import check_forms
-from runner.spec.load import SIZE_LIMIT_BYTES, load, read_source
 from runner.spec.names import canonical
 from runner.spec.nodes import Node
 from runner.spec.notes import Used, note_fates, used_fields
 from runner.spec.problems import Notice, Report, Source
 from runner.spec.rules import check_rules, check_set
 from runner.spec.schema import PipelineSpec
+from runner.spec.source import SIZE_LIMIT_BYTES, read_source
 
 
 class SpecNotFound(NotFound):
@@ -76,13 +77,29 @@ def read_pipelines(name: str, data: bytes, *, project: str = DEFAULT_PROJECT) ->
         InvalidSpec: (Invalid) it has problems; the error carries all of them.
     """
     source, text = read_source(name, data)
+    plain = plain_json.load(text) if source.is_json else None
+    if plain is not None:
+        report = Report(source)
+        pipelines = _pipelines(plain, report, project)
+        if not report.problems and not any(one.warnings for one in pipelines):
+            return pipelines
+    from runner.spec.load import load
+
     report = Report(source)
-    nodes = [canonical(node, report) for node in load(text, report)]
+    pipelines = _pipelines(load(text, report), report, project)
+    report.raise_if_any()
+    return pipelines
+
+
+def _pipelines(nodes: Sequence[Node], report: Report, project: str) -> Sequence[Loaded]:
+    """Return the pipelines; nothing when the report tells what is wrong."""
+    nodes = [canonical(node, report) for node in nodes]
     checked = [_check(node, report, project) for node in nodes]
     check_set(nodes, report, project)
-    report.raise_if_any()
+    if report.problems:
+        return ()
     return [
-        Loaded(pipeline_of(effective_spec(spec, project)), node.plain(), warnings, source)
+        Loaded(pipeline_of(effective_spec(spec, project)), node.plain(), warnings, report.source)
         for node, (spec, warnings) in zip(nodes, checked, strict=True)
         if spec is not None
     ]
@@ -103,6 +120,8 @@ def used_in(path: Path) -> list[Used]:
         SpecNotFound: There is no such file.
         SpecUnreadable: (Invalid) it is a folder, or may not be read.
     """
+    from runner.spec.load import load
+
     source, text = read_source(str(path), _read(path))
     report = Report(source)
     nodes = [canonical(node, report) for node in load(text, report)]

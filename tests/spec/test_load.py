@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.spec.load import DEPTH_LIMIT, NODES_LIMIT, SIZE_LIMIT_BYTES, read_source
+from runner.spec.load import DEPTH_LIMIT, NODES_LIMIT
 from runner.spec.load import load as load_nodes
 from runner.spec.pipelines import read_pipelines
 from runner.spec.problems import InvalidSpec, Place, Report
+from runner.spec.source import SIZE_LIMIT_BYTES, read_source
 from tests.spec.specs import MINIMAL, load, problems_in
 
 YAML = """\
