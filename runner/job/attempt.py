@@ -15,6 +15,7 @@ from runner.host.spans import COMMAND, Spans
 from runner.job import sentences
 from runner.job.collect import ChildView, OutputUnfit, WrittenTwice, collect
 from runner.job.datums import Datum
+from runner.job.egress import hidden_of
 from runner.job.environment import Gate, Identity, build
 from runner.job.journal import Journal
 from runner.job.prepare import Ready
@@ -113,7 +114,7 @@ async def try_datum(
                         gate=gate,
                         places=scratch.places,
                         inject=ready.host.settings.inject,
-                        hide=(*ready.host.settings.hide, *(ready.egress.hidden if ready.egress else ())),
+                        hide=(*ready.host.settings.hide, *ready.host.credentials, *hidden_of(ready.egress)),
                         secrets=ready.secrets.environment,
                         traceparent=traceparent,
                     )

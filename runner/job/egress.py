@@ -9,17 +9,14 @@ Requests are repeated by the client library, with a growing pause, until they su
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import trio
 
+from runner.host import objectstores
+from runner.host.objectstores import Location
 from runner.host.signals import Stop
 from runner.job.journal import Journal
 from runner.model.entry import Entry
@@ -32,91 +29,38 @@ if TYPE_CHECKING:
 
     from runner.job.prepare import Ready
 
-_EXTRA = "objectstores"
 _PIECE_BYTES = 8 * 1024 * 1024
 _PIECES_UNDER_WAY = 2
 _OBJECTS_AT_ONCE = 4
 _PAGE = 1000
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(milliseconds=100), timedelta(seconds=15)
-_MOST_RETRIES = 10_000  # the time is the limit
 
-_SCHEMES = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azure": "az", "abfs": "az", "abfss": "az"}
-_WASB = frozenset({"wasb", "wasbs"})
-_HIDDEN = {"s3": (), "gs": ("GOOGLE_*",), "az": ("AZURE_*",)}  # AWS_* is never inherited
 _HEADERS = ("Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language")
-_QUERY = re.compile(r"\?[^\s\"')]*")
-
-
-class TargetInvalid(Invalid):
-    """The URL of ``egress`` names no object store that we can write to."""
 
 
 class KeyNotCopied(Invalid):
     """The client library has no way to write this key."""
 
 
-class ExtraMissing(Invalid):
-    """What writes to object stores is not installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the output is copied to.
-
-    Attributes:
-        url: As the spec has it.
-        hidden: Patterns of variables that hold its credentials, which the command must not inherit.
-    """
-
-    url: str
-    hidden: Sequence[str]
-    _location: str
-
-    def open(self, environment: Mapping[str, str], retry_seconds: float) -> ObjectStore:
-        """Return the store; credentials and endpoint are what *environment* says in the variables of its SDKs."""
-        from obstore.store import from_url
-
-        config: Any = {}
-        if self.url.startswith("s3") and (endpoint := environment.get("AWS_ENDPOINT_URL_S3")):
-            config["endpoint"] = endpoint  # the library knows AWS_ENDPOINT_URL alone
-        return from_url(
-            self._location,
-            config=config,
-            retry_config={
-                "max_retries": _MOST_RETRIES,
-                "retry_timeout": timedelta(seconds=retry_seconds),
-                "backoff": {"init_backoff": _FIRST_PAUSE, "max_backoff": _LONGEST_PAUSE, "base": 2},
-            },
-        )
-
-
-def target_of(url: str) -> Target | None:
+def target_of(url: str) -> Location | None:
     """Return where *url* leads; None: it is empty, and nothing is to be copied.
 
     Raises:
-        TargetInvalid, ExtraMissing.
+        LocationInvalid, ExtraMissing.
     """
-    if not url:
-        return None
-    parts = urlsplit(url)
-    if parts.query or parts.fragment or parts.password is not None:
-        raise TargetInvalid("the URL of egress holds more than a place", hint="give credentials in the environment")
-    scheme, location = _SCHEMES.get(parts.scheme, ""), url
-    if parts.scheme in _WASB and parts.username and parts.hostname:
-        scheme, location = "az", f"https://{parts.hostname}/{parts.username}{parts.path}"
-    elif not scheme or not parts.netloc:
-        raise TargetInvalid(
-            f"egress cannot copy to {url}",
-            hint="write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://ACCOUNT/CONTAINER",
-        )
-    if find_spec("obstore") is None:
-        raise ExtraMissing(
-            f"egress to {url} needs what writes to object stores", hint=f"pip install 'sidecar-runner[{_EXTRA}]'"
-        )
-    return Target(url, _HIDDEN[scheme], location.replace("gcs://", "gs://", 1))
+    return objectstores.locate(url, "egress") if url else None
 
 
-async def egress(session: JobSession, ready: Ready, target: Target, journal: Journal, halt: Stop) -> Mapping[str, Any]:
+def hidden_of(target: Location | None) -> Sequence[str]:
+    """Return patterns of the variables that a command must not inherit, since they hold the target's credentials.
+
+    Those of AWS are hidden or kept by `[job] inject`, as the user of the code decides.
+    """
+    return [] if target is None else [name for name in target.credentials if name != "AWS_*"]
+
+
+async def egress(
+    session: JobSession, ready: Ready, target: Location, journal: Journal, halt: Stop
+) -> Mapping[str, Any]:
     """Copy the output to *target*, and return what the record says of it: ``url``, and ``objects`` or ``problem``.
 
     Args:
@@ -132,11 +76,10 @@ async def egress(session: JobSession, ready: Ready, target: Target, journal: Jou
     bucket = await session.begin_egress()
     await journal.say("egress.started", f"copying the output to {target.url}")
     told: dict[str, Any] = {"url": target.url}
-    host = ready.host
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_asked, halt, nursery.cancel_scope)
-            store = target.open(host.inherited, host.settings.egress_seconds)
+            store = target.open(ready.host.settings.egress_seconds)
             told["objects"] = await copy_out(bucket, store)
             nursery.cancel_scope.cancel()
     except Exception as exc:  # noqa: BLE001  # the border to the client library
@@ -185,15 +128,12 @@ async def copy_out(bucket: Bucket, store: ObjectStore) -> int:
 
 def problem_of(error: BaseException) -> str:
     """Say in one line what kept the output from being copied; raises *error* when it is none of that kind."""
-    from obstore.exceptions import BaseError
-
     while isinstance(error, BaseExceptionGroup):
         error = next((each for each in error.exceptions if not isinstance(each, trio.Cancelled)), error.exceptions[0])
     if isinstance(error, RunnerError):
         return error.message
-    if isinstance(error, (BaseError, OSError)):
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return _QUERY.sub("", first)  # a query may hold a signature
+    if objectstores.is_failure(error):
+        return objectstores.sentence(error)
     raise error
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.host.cgroups import Cgroups
+from runner.host.objectstores import Location
 from runner.host.process import Isolation, User
 from runner.host.settings import JobSettings
 from runner.host.spans import Spans
 from runner.job.datums import InputNotSupported
-from runner.job.egress import Target, target_of
+from runner.job.egress import target_of
 from runner.job.limits import Limits, find_limits
 from runner.job.provenance import Machine
 from runner.job.secrets import Secrets, find_secrets
@@ -42,6 +43,7 @@ class JobHost:
         isolation: What the machine permits and the settings want.
         machine: As it stands in records.
         settings: ``[job]``.
+        credentials: Patterns of the variables that hold those of the store; commands do not inherit them.
         region: That the code is told.
         new_token: Draws a token for each attempt; None: authentication is off.
         secrets_folder: Holds ``<name>/<key>``.
@@ -56,6 +58,7 @@ class JobHost:
     isolation: Isolation
     machine: Machine
     settings: JobSettings
+    credentials: Sequence[str] = ()
     region: str = "us-east-1"
     new_token: Callable[[], str] | None = None
     secrets_folder: Path | None = None
@@ -74,14 +77,14 @@ class Ready:
     secrets: Secrets
     user: User | None
     limits: Limits
-    egress: Target | None = None
+    egress: Location | None = None
 
 
 def prepare(pipeline: Pipeline, host: JobHost) -> Ready:
     """Settle what *pipeline* needs of *host*; nothing is made.
 
     Raises:
-        NoCommand, InputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace, NotAQuantity, TargetInvalid,
+        NoCommand, InputNotSupported, NoSuchUser, SecretMissing, SecretHasNoPlace, NotAQuantity, LocationInvalid,
             ExtraMissing: (Invalid) the spec cannot be run here.
     """
     if not pipeline.transform.cmd:

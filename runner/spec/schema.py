@@ -168,7 +168,7 @@ class SqlDatabase(Message):
 class Egress(Message):
     """Where the output is copied after the job."""
 
-    url: Text | None = done("Target: s3://bucket/prefix, gs://bucket/prefix, az://account/container", alias="URL")
+    url: Text | None = done("Target: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix", alias="URL")
     object_storage: ObjectStorage | None = done("An object store")
     sql_database: SqlDatabase | None = refused("A database", "drop it and load the database in a step after the job")
 
