@@ -19,6 +19,9 @@ A version is never reinterpreted: another form gets another number.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterator
+
+from runner.store.blobs import Frame
 
 PACK_HEAD = b"RUNRPACK\x01" + bytes(7)
 
@@ -32,6 +35,26 @@ FRAME_HEAD_BYTES = _FRAME.size
 def frame_head(digest: bytes, size: int) -> bytes:
     """Return what stands before the data of a blob."""
     return _FRAME.pack(_MAGIC, _VERSION, size, digest)
+
+
+def frames_of(read: Callable[[int, int], bytes], end: int) -> Iterator[Frame]:
+    """Yield what a pack of *end* bytes says it holds, up to its end or to the first thing that is no frame.
+
+    Args:
+        read: Gives bytes of the pack: first, size.
+        end: Its size in bytes.
+    """
+    at = len(PACK_HEAD)
+    if end < at or read(0, at) != PACK_HEAD:
+        return
+    while at + FRAME_HEAD_BYTES <= end:
+        head = parse_frame_head(read(at, FRAME_HEAD_BYTES))
+        at += FRAME_HEAD_BYTES
+        if head is None or at + head[1] > end:
+            return
+        digest, size = head
+        yield Frame(at, size, digest)
+        at += size
 
 
 def parse_frame_head(head: bytes) -> tuple[bytes, int] | None:

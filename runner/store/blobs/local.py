@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.store.blobs import BlobDamaged, BlobMissing, Frame, Payload, Place
-from runner.store.blobs.frames import FRAME_HEAD_BYTES, PACK_HEAD, parse_frame_head
+from runner.store.blobs.frames import frames_of
 from runner.store.blobs.packs import PACK_MAX_BYTES, PackWriter, pack_name
 from runner.store.blobs.system import OS, System, refusals, sync_folder, write_all
 
@@ -100,18 +100,7 @@ class LocalBlobs:
         """As `Blobs.frames`."""
         opened = self.open(Place(pack=pack))
         try:
-            end = opened.size()
-            at = len(PACK_HEAD)
-            if end < at or opened.read(0, at) != PACK_HEAD:
-                return
-            while at + FRAME_HEAD_BYTES <= end:
-                head = parse_frame_head(opened.read(at, FRAME_HEAD_BYTES))
-                at += FRAME_HEAD_BYTES
-                if head is None or at + head[1] > end:
-                    return
-                digest, size = head
-                yield Frame(at, size, digest)
-                at += size
+            yield from frames_of(opened.read, opened.size())
         finally:
             opened.close()
 

@@ -68,7 +68,7 @@ class PackWriter:
         if self._end >= self._max_bytes:
             self.close()
         if self._fd is None:
-            self._pack = _new_pack_id()
+            self._pack = new_pack_id()
             path = self._folder / pack_name(self._pack)
             self._fd = self._system.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
             self._end = len(PACK_HEAD)
@@ -82,6 +82,6 @@ class PackWriter:
         return self._fd
 
 
-def _new_pack_id() -> int:
+def new_pack_id() -> int:
     """Draw an id that no process has used: the time in milliseconds, then random bits; 63 bits until the year 2248."""
     return (time.time_ns() // 1_000_000 << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
