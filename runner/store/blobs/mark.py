@@ -1,4 +1,4 @@
-"""Whose a place in an object store is: an object there says so, for two stores in one place would collect each other."""
+"""Whose a place in an object store is: an object there says so, as two stores in one place collect each other."""
 
 from __future__ import annotations
 
