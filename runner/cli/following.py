@@ -12,7 +12,9 @@ from runner.cli.lines import Record
 from runner.model.errors import Invalid
 from runner.model.job import Job, JobKey
 from runner.spec.durations import InvalidDuration, parse_duration
-from runner.store import Store, events, joblog, jobs, locks, settle
+from runner.store import Store, joblog, jobs, settle
+from runner.store.hints import News
+from runner.store.owners import job_owner
 
 RECONCILE_SECONDS = 5.0
 """Between two looks behind the hints: they may be lost, and a runner that was killed gave none."""
@@ -67,9 +69,9 @@ class Wanted:
 
 async def until_ended(store: Store, key: JobKey) -> Job:
     """Return the job once it came to an end and its log with it; one whose runner died meanwhile is settled."""
-    async with events.listen(store.folder) as news:
+    async with store.hints.listen() as news:
         looks = _Looks(store, news)
-        while not _has_ended(store, job := await jobs.inspect(store, key)):
+        while not await _has_ended(store, job := await jobs.inspect(store, key)):
             await looks.wait()
     return job
 
@@ -77,10 +79,10 @@ async def until_ended(store: Store, key: JobKey) -> Job:
 async def pages_of(store: Store, key: JobKey, wanted: Wanted, *, follow: bool) -> AsyncIterator[Sequence[Record]]:
     """Yield a job's log in pages of at most 1,000 records, with *follow* those to come until it ends."""
     line = 0
-    async with events.listen(store.folder, lines=True) as news:
+    async with store.hints.listen(lines=True) as news:
         looks = _Looks(store, news)
         while True:
-            has_ended = _has_ended(store, await jobs.inspect(store, key))  # before: what came last is seen too
+            has_ended = await _has_ended(store, await jobs.inspect(store, key))  # before: what came last is seen too
             page = await joblog.read(store, key, after_line=line, limit=_PAGE)
             if page:
                 line = page[-1][0]
@@ -92,15 +94,15 @@ async def pages_of(store: Store, key: JobKey, wanted: Wanted, *, follow: bool) -
             await looks.wait()
 
 
-def _has_ended(store: Store, job: Job) -> bool:
+async def _has_ended(store: Store, job: Job) -> bool:
     """Tell whether nothing is to come: its runner lets go of a job after the last line of its log."""
-    return job.state.is_terminal and not locks.is_held(store.folder, locks.job_owner(job.key))
+    return job.state.is_terminal and not await store.owners.is_held(job_owner(job.key))
 
 
 class _Looks:
     """When it is time to look at the catalog again."""
 
-    def __init__(self, store: Store, news: events.News) -> None:
+    def __init__(self, store: Store, news: News) -> None:
         self._store = store
         self._news = news
         self._reconcile_at = trio.current_time() + RECONCILE_SECONDS

@@ -9,12 +9,14 @@ A store is a folder::
     catalog.sqlite3.format-N  the catalog as it was before it was migrated from format N
     blobs/                    bytes: `blobs.local`, `blobs.frames`
     locks/writer              held around every write transaction and every checkpoint
-    locks/job-…, change-…     held by whoever runs a job or changes a branch, for as long as it lives
-    locks/gc                  held by whoever collects garbage
-    locks/bursts-…            held by whoever takes writes to branches, for as long as it lives
+    locks/…                   names that have an owner, each held by it for as long as it lives: `owners.folder`
+    events/…                  sockets of who listens for hints: `hints.folder`
 
 ``PRAGMA application_id`` is 0x52554E52, ``PRAGMA user_version`` the format; a newer one is refused, an older one
 migrated. Times are microseconds since 1970 UTC, keys and digests bytes, numbers of states those of `catalog.codes`.
+
+Names that have owners: ``job-…`` whoever runs a job; ``change-…``, ``bursts-…`` whoever changes a branch, or takes
+writes to branches; ``merge-…``, ``gc`` whoever merges layers or collects garbage.
 
 Words
 -----

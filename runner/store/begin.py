@@ -8,11 +8,11 @@ from functools import partial
 from runner.model.ids import CommitId, new_commit_id
 from runner.model.job import JobInput, JobKey, JobState
 from runner.model.pipeline import Pipeline
-from runner.store import commits, events, jobs, newjobs, pipelines, queue, repos
+from runner.store import commits, jobs, newjobs, pipelines, queue, repos
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.finishing import JobLost
-from runner.store.locks import OwnerLock, job_owner
+from runner.store.owners import Owner, job_owner
 from runner.store.sessions import JobSession
 from runner.store.store import Store
 
@@ -32,30 +32,30 @@ async def take_job(
     """
     if coalesce:
         await store.writer.write(lambda tx: queue.supersede(tx, pipelines_))
-        events.tell(store.folder)
+        store.hints.tell()
     for job in queue.ready(store.catalog.db, pipelines_):
         key = jobs.inspect_number(store.catalog.db, job).key
-        lock = OwnerLock(store.folder, job_owner(key))
-        if not lock.try_take():
+        owner = await store.owners.take(job_owner(key))
+        if owner is None:
             continue
         try:
             if await store.writer.write(partial(queue.take, job=job)):
-                return await _taken(store, job, lock)
+                return await _taken(store, job, owner)
         except BaseException:
-            lock.release()
+            await owner.release()
             raise
-        lock.release()
+        await owner.release()
     return None
 
 
-async def _taken(store: Store, number: int, lock: OwnerLock) -> tuple[JobSession, Pipeline]:
+async def _taken(store: Store, number: int, owner: Owner) -> tuple[JobSession, Pipeline]:
     from runner.spec.effective import pipeline_of
 
     job = jobs.inspect_number(store.catalog.db, number)
     spec = await pipelines.spec_of(store, job.key.project, job.key.pipeline, job.version)
     pipeline = pipeline_of(spec)
     pinned = pinned_commits(store.catalog.db, job.inputs)
-    return JobSession(store, number, pipeline, pinned, lock=lock, is_queued=True), pipeline
+    return JobSession(store, number, pipeline, pinned, owner=owner, is_queued=True), pipeline
 
 
 async def open_job(
@@ -82,14 +82,14 @@ async def open_job(
         JobLost: There is a job of that id.
     """
     key = JobKey(pipeline.project, pipeline.name, job_id or new_commit_id())
-    lock = OwnerLock(store.folder, job_owner(key))
-    if not lock.try_take():
+    owner = await store.owners.take(job_owner(key))
+    if owner is None:
         raise JobLost(f"another process runs the job {key}")
     try:
         number, pinned = await store.writer.write(lambda tx: _insert(tx, pipeline, key, version, inputs))
-        return JobSession(store, number, pipeline, pinned, lock=lock, readable=output_readable)
+        return JobSession(store, number, pipeline, pinned, owner=owner, readable=output_readable)
     except BaseException:
-        lock.release()
+        await owner.release()
         raise
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from runner.model.commit import Branch
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
-from runner.store import commits, documents, events, open_commits, refs, repos, staged, triggers, versions
+from runner.store import commits, documents, open_commits, refs, repos, staged, triggers, versions
 from runner.store.catalog import query
 from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
@@ -43,7 +43,7 @@ async def create(store: Store, project: str, repo: str, name: str, head: CommitI
         return Branch(project, repo, name, head, from_us(tx.now_us))
 
     branch = await store.writer.write(insert)
-    events.tell(store.folder)
+    store.hints.tell()
     return branch
 
 

@@ -7,7 +7,6 @@ is written to, woken by the end of what it waits for.
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import trio
 from runner.model.commit import Commit
 from runner.model.errors import Unavailable
 from runner.store import closing, open_commits
-from runner.store.locks import OwnerLock
+from runner.store.owners import owning_new
 from runner.store.staged import BranchBusy, BranchKey
 from runner.store.store import Store
 
@@ -143,7 +142,7 @@ class Bursts:
     """The bursts of this process. Made by `open_bursts`.
 
     Attributes:
-        owner: Name of the lock that this process holds for all of them.
+        owner: The name that this process owns for all of them.
     """
 
     def __init__(
@@ -242,18 +241,13 @@ async def open_bursts(
     Cancellation: what is staged becomes commits all the same, shielded; if that cannot be, whoever opens the store
         next does it.
     """
-    lock = OwnerLock(store.folder, f"bursts-{secrets.token_hex(8)}")
-    lock.try_take()
     error: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            bursts = Bursts(store, settings or BurstSettings(), lock.name, nursery, on_commit)
-            try:
-                yield bursts
-            except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
-                error = exc
-            bursts.close()
-    finally:
-        lock.release()
+    async with owning_new(store.owners, "bursts") as owner, trio.open_nursery() as nursery:
+        bursts = Bursts(store, settings or BurstSettings(), owner.name, nursery, on_commit)
+        try:
+            yield bursts
+        except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
+            error = exc
+        bursts.close()
     if error is not None:
         raise error

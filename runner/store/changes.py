@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import trio
 
 from runner.model.commit import Commit
 from runner.model.entry import Attributes, Entry
-from runner.store import commits, deltas, events, open_commits, refs, repos, staged, staging, tree
+from runner.store import commits, deltas, open_commits, refs, repos, staged, staging, tree
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Stored
 from runner.store.contentsum import ContentSum
 from runner.store.entries import Row
-from runner.store.locks import OwnerLock
+from runner.store.owners import owning_new
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -100,7 +100,7 @@ class Change:
         commit = await self._store.writer.write(publish)
         self._is_committed = True
         self._store.merges.notice()
-        events.tell(self._store.folder)
+        self._store.hints.tell()
         return commit, True
 
     async def abandon(self) -> None:
@@ -137,10 +137,8 @@ async def open_change(store: Store, project: str, repo: str, branch: str) -> Asy
 
     Cancellation: what was not committed is dropped, shielded, at most 5 s; else by the next `settle`.
     """
-    lock = OwnerLock(store.folder, f"change-{secrets.token_hex(8)}")
-    lock.try_take()
 
-    def begin(tx: Transaction) -> Change:
+    def begin(tx: Transaction, owner: str) -> Change:
         number = repos.ensure(tx, project, repo)
         ref = refs.ensure(tx, number, branch)
         head = None if ref.head is None else commits.inspect_number(tx.db, ref.head)
@@ -150,14 +148,12 @@ async def open_change(store: Store, project: str, repo: str, branch: str) -> Asy
             below = staged.read_set(tx.db, key)
         else:
             below = () if ref.head is None else tuple(commits.read_set(tx.db, ref.head))
-        return Change(store, ref, Stack(staging.open_layer(tx, lock.name), below), head, open_commit)
+        return Change(store, ref, Stack(staging.open_layer(tx, owner), below), head, open_commit)
 
-    try:
-        change = await store.writer.write(begin)
+    async with owning_new(store.owners, "change") as owner:
+        change = await store.writer.write(partial(begin, owner=owner.name))
         try:
             yield change
         finally:
             with trio.move_on_after(ABANDON_SECONDS, shield=True):
                 await change.abandon()
-    finally:
-        lock.release()

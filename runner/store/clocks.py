@@ -18,7 +18,7 @@ from runner.model.entry import Attributes
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
 from runner.model.pipeline import CronInput, Pipeline
-from runner.store import events, followers, refs, repos, triggers
+from runner.store import followers, refs, repos, triggers
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction, core
 from runner.store.catalog.query import Connection
@@ -105,7 +105,7 @@ async def follow(store: Store, numbers: Collection[int], now: datetime) -> datet
         return sum(triggers.notice(tx, ref, _head_of(tx, ref)) for ref in moved)
 
     if await store.writer.write(move):
-        events.tell(store.folder)
+        store.hints.tell()
     due = (cron.next_tick(trigger.cron_spec, now) for _, trigger in timed)
     return min((time for time in due if time is not None), default=None)
 

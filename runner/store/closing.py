@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import partial
 
 from runner.model.commit import Commit
-from runner.store import commits, deltas, events, open_commits, refs, staged, staging, uploads
+from runner.store import commits, deltas, open_commits, refs, staged, staging, uploads
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
-from runner.store.locks import OwnerLock
+from runner.store.owners import owning
 from runner.store.refs import Ref, RefMoved
 from runner.store.staged import BranchKey, Pending
 from runner.store.store import Store
@@ -35,7 +35,7 @@ async def close(store: Store, branch: BranchKey, owner: str) -> list[Commit]:
         if commit is not None:
             made.append(commit)
             store.merges.notice()
-            events.tell(store.folder)
+            store.hints.tell()
     return made
 
 
@@ -44,13 +44,10 @@ async def settle(store: Store) -> None:
 
     Cancellation: what is not settled is met again.
     """
-    for branch, owner in staged.everything(store.catalog.db):
-        lock = OwnerLock(store.folder, owner)
-        if lock.try_take():
-            try:
-                await close(store, branch, owner)
-            finally:
-                lock.release()
+    for branch, name in staged.everything(store.catalog.db):
+        async with owning(store.owners, name) as owner:
+            if owner is not None:
+                await close(store, branch, name)
 
 
 def _next(store: Store, branch: BranchKey) -> Pending | None:

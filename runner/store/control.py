@@ -6,12 +6,12 @@ import sqlalchemy as sa
 
 from runner.model.errors import Conflict
 from runner.model.job import JobKey, JobState
-from runner.store import datums, ends, events, jobs, queue, settle, stops
+from runner.store import datums, ends, jobs, queue, settle, stops
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction, core
 from runner.store.ends import STOPPED_STATUS, End
-from runner.store.locks import OwnerLock, job_owner
+from runner.store.owners import job_owner, owning
 from runner.store.stops import Wish
 from runner.store.store import Store
 
@@ -35,7 +35,7 @@ async def stop(store: Store, key: JobKey) -> None:
         JobEnded: It has come too far.
     """
     await store.writer.write(lambda tx: ask(tx, jobs.require(tx.db, key), STOPPED))
-    events.tell(store.folder)
+    store.hints.tell()
     await settle_if_dead(store, key)
 
 
@@ -55,12 +55,11 @@ def ask(tx: Transaction, job: int, reason: str) -> None:
 
 async def settle_if_dead(store: Store, key: JobKey) -> None:
     """Settle a job whose runner died; of a living one, or one that has ended, nothing changes."""
-    lock = OwnerLock(store.folder, job_owner(key))
-    if not (await jobs.inspect(store, key)).state.is_terminal and lock.try_take():
-        try:
+    if (await jobs.inspect(store, key)).state.is_terminal:
+        return
+    async with owning(store.owners, job_owner(key)) as owner:
+        if owner is not None:
             await settle.settle_job(store, key)
-        finally:
-            lock.release()
 
 
 async def delete(store: Store, key: JobKey) -> None:

@@ -7,7 +7,7 @@ import trio
 from runner.model.errors import Conflict
 from runner.model.job import JobState
 from runner.model.pipeline import CronInput, Pipeline
-from runner.store import control, events, jobs, pipelines, repos, triggers
+from runner.store import control, jobs, pipelines, repos, triggers
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction
@@ -50,8 +50,8 @@ async def delete(store: Store, project: str, name: str, *, force: bool = False, 
         return number
 
     number = await store.writer.write(begin)
-    async with events.listen(store.folder) as news:
-        events.tell(store.folder)
+    async with store.hints.listen() as news:
+        store.hints.tell()
         while unfinished := _unfinished(store.catalog.db, number):
             for job in unfinished:
                 await control.settle_if_dead(store, jobs.inspect_number(store.catalog.db, job).key)

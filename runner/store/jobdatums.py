@@ -18,7 +18,7 @@ from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction, core
 from runner.store.datums import Base, Former, Planned
 from runner.store.files import giving
-from runner.store.locks import OwnerLock
+from runner.store.owners import Owner
 from runner.store.paths import Match, Matches, find_matches
 from runner.store.reads import ReadLog, Traffic
 from runner.store.store import Store
@@ -34,7 +34,7 @@ class JobDatums:
         store: Where.
         job: Its number.
         pinned: The commits of its inputs.
-        lock: That its owner holds.
+        owner: Of the job.
         reads: Takes note of the files that datums are given.
         traffic: The same, by name of the input.
     """
@@ -45,14 +45,14 @@ class JobDatums:
         job: int,
         pinned: Mapping[JobInput, int],
         *,
-        lock: OwnerLock,
+        owner: Owner,
         reads: ReadLog,
         traffic: Mapping[str, Traffic],
     ) -> None:
         self._store = store
         self._job = job
         self._pinned = pinned
-        self._lock = lock
+        self._owner = owner
         self._reads = reads
         self._traffic = traffic
         self._base: Base | None = None
@@ -141,7 +141,7 @@ class JobDatums:
         for keys in datums.keys_of(self._store.catalog.db, former.source):
             if self._carried is None:
                 self._carried = await self._store.writer.write(
-                    partial(_open_carried, job=self._job, owner=self._lock.name)
+                    partial(_open_carried, job=self._job, owner=self._owner.name)
                 )
             await self._store.writer.write(partial(datums.carry, layer=self._carried, base=base, keys=keys))
 

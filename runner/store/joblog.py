@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import trio
 
 from runner.model.job import JobKey
-from runner.store import events, jobs
+from runner.store import jobs
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import core
 from runner.store.store import Store
@@ -82,7 +82,7 @@ class JobLog:
         ]
         self._next_line += len(lines)
         await self._store.writer.write(lambda tx: core(tx.db, sa.insert(t.log_chunk), rows))
-        events.tell(self._store.folder, lines=True)
+        self._store.hints.tell(lines=True)
 
 
 def _chunks(lines: Sequence[bytes], number: int) -> Iterator[tuple[int, Sequence[bytes]]]:

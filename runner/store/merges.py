@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -19,7 +17,7 @@ from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
 from runner.store.catalog.engine import Catalog, Transaction, core
 from runner.store.entries import Row
-from runner.store.locks import OwnerLock
+from runner.store.owners import Owners, owning_new
 from runner.store.tree import ReadSet, walk
 from runner.store.writer import Writer
 
@@ -37,10 +35,10 @@ class _Due(NamedTuple):
 class Merges:
     """Merges what the heads of branches hold in too many layers, while `run` runs."""
 
-    def __init__(self, folder: Path, catalog: Catalog, writer: Writer) -> None:
-        self._folder = folder
+    def __init__(self, catalog: Catalog, writer: Writer, owners: Owners) -> None:
         self._catalog = catalog
         self._writer = writer
+        self._owners = owners
         self._committed = trio.Event()
 
     def notice(self) -> None:
@@ -75,10 +73,8 @@ class Merges:
 
     async def _merge(self, due: _Due) -> bool:
         """Write a run and let it take the place of its layers; False: they were merged otherwise meanwhile."""
-        lock = OwnerLock(self._folder, f"merge-{secrets.token_hex(8)}")
-        lock.try_take()
-        try:
-            run = await self._writer.write(partial(_open_run, owner=lock.name))
+        async with owning_new(self._owners, "merge") as owner:
+            run = await self._writer.write(partial(_open_run, owner=owner.name))
             slot: list[Row] = []
             async with aclosing(walk(self._catalog.db, due.layers, tombstones=not due.is_root)) as rows:
                 async for row in rows:
@@ -88,8 +84,6 @@ class Merges:
                         slot = []
             await self._writer.write(partial(_write_rows, run=run, rows=slot))
             return await self._writer.write(partial(_install, run=run, due=due))
-        finally:
-            lock.release()
 
 
 def _open_run(tx: Transaction, owner: str) -> int:

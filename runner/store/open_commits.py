@@ -15,7 +15,7 @@ from runner.model.address import DEFAULT_BRANCH
 from runner.model.commit import Commit, CommitOrigin, CommitState
 from runner.model.errors import Conflict, NotFound
 from runner.model.ids import CommitId, new_commit_id
-from runner.store import commits, deltas, events, refs, repos, runs, staged, staging, triggers, uploads
+from runner.store import commits, deltas, refs, repos, runs, staged, staging, triggers, uploads
 from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE
 from runner.store.catalog.engine import Transaction
@@ -127,7 +127,7 @@ async def finish(store: Store, project: str, repo: str, branch: str, description
                 raise
         else:
             store.merges.notice()
-            events.tell(store.folder)
+            store.hints.tell()
             return commit
     raise AssertionError
 

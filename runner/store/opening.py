@@ -17,8 +17,10 @@ from runner.store import settle
 from runner.store.blobs.local import LocalBlobs
 from runner.store.catalog import schema
 from runner.store.catalog.engine import CATALOG_NAME, LOCKS_FOLDER, Catalog, WriteConnection
+from runner.store.hints.folder import FolderHints
 from runner.store.merges import Merges
 from runner.store.objects import Objects
+from runner.store.owners.folder import FolderOwners
 from runner.store.store import Store, StoreSettings
 from runner.store.writer import Writer
 
@@ -74,8 +76,9 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
         blobs = LocalBlobs(folder / "blobs")
         parts.callback(blobs.close)
         writer = Writer(connection, blobs)
-        objects, merges = Objects(catalog, writer, blobs), Merges(folder, catalog, writer)
-        store = Store(folder, settings, catalog, writer, blobs, objects, merges)
+        owners, hints = FolderOwners(folder), FolderHints(folder)
+        objects, merges = Objects(catalog, writer, blobs), Merges(catalog, writer, owners)
+        store = Store(folder, settings, owners, hints, catalog, writer, blobs, objects, merges)
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)
             try:

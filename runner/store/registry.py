@@ -17,7 +17,7 @@ from runner.model.errors import Conflict, Invalid
 from runner.model.ids import CommitId, new_commit_id
 from runner.model.job import JobKey, JobState
 from runner.model.pipeline import CronInput, Pipeline
-from runner.store import clocks, events, jobs, newjobs, pipelines, queue, refs, repos, stops, triggers
+from runner.store import clocks, jobs, newjobs, pipelines, queue, refs, repos, stops, triggers
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_ORIGIN, JOB_STATE
 from runner.store.catalog.engine import Transaction, core
@@ -124,7 +124,7 @@ async def start(store: Store, project: str, name: str) -> None:
             triggers.notice_moved(tx, watcher, new_commit_id())
 
     await store.writer.write(write)
-    events.tell(store.folder)
+    store.hints.tell()
 
 
 async def require(store: Store, project: str, name: str) -> None:
@@ -170,7 +170,7 @@ async def run(store: Store, project: str, name: str, now: datetime) -> JobKey:
         if isinstance(leaf, CronInput) and (commit := await clocks.tick_by_hand(store, leaf, now)) is not None:
             ticked = commit.id
     key = JobKey(project, name, await store.writer.write(lambda tx: write(tx, ticked)))
-    events.tell(store.folder)
+    store.hints.tell()
     return key
 
 
@@ -193,7 +193,7 @@ async def rerun(store: Store, key: JobKey) -> JobKey:
         return job_id
 
     again = JobKey(key.project, key.pipeline, await store.writer.write(write))
-    events.tell(store.folder)
+    store.hints.tell()
     return again
 
 
@@ -207,7 +207,7 @@ def _require_running(tx: Transaction, project: str, name: str) -> Watcher:
 
 async def _write(store: Store, pipeline: Pipeline, write: Callable[[Transaction], None]) -> Registered:
     await store.writer.write(write)
-    events.tell(store.folder)
+    store.hints.tell()
     return await pipelines.inspect(store, pipeline.project, pipeline.name)
 
 

@@ -19,7 +19,7 @@ from runner.model.ids import CommitId
 from runner.model.job import Job, JobInput, JobKey, JobState
 from runner.model.pipeline import OUTPUT_BUCKET, Pipeline
 from runner.model.provenance import Record
-from runner.store import commits, events, finishing, jobs, queue, refs, settle, stops, tree
+from runner.store import commits, finishing, jobs, queue, refs, settle, stops, tree
 from runner.store.attempts import AttemptSession, begin_attempt
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.catalog import tables as t
@@ -29,8 +29,8 @@ from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
 from runner.store.gate import Door, Gate
 from runner.store.jobdatums import JobDatums
-from runner.store.locks import OwnerLock
 from runner.store.output import OutBucket
+from runner.store.owners import Owner
 from runner.store.reads import ReadLog, Traffic
 from runner.store.stops import Wish
 from runner.store.store import Store
@@ -86,7 +86,7 @@ class JobSession:
         pipeline: Pipeline,
         pinned: Mapping[JobInput, int],
         *,
-        lock: OwnerLock,
+        owner: Owner,
         readable: bool = True,
         is_queued: bool = False,
     ) -> None:
@@ -96,7 +96,7 @@ class JobSession:
         self._number = number
         self._pipeline = pipeline
         self._pinned = pinned
-        self._lock = lock
+        self._owner = owner
         self._readable = readable
         self._content = ContentSum()
         db = store.catalog.db
@@ -106,7 +106,7 @@ class JobSession:
             traffic = self._traffic.setdefault(given.name, Traffic(total_objects=0))
             traffic.total_objects = (traffic.total_objects or 0) + commits.inspect_number(db, commit).objects
         self._traffic[OUTPUT_BUCKET] = Traffic()
-        self.datums = JobDatums(store, number, pinned, lock=lock, reads=self.reads, traffic=self._traffic)
+        self.datums = JobDatums(store, number, pinned, owner=owner, reads=self.reads, traffic=self._traffic)
 
     @property
     def job(self) -> Job:
@@ -148,7 +148,7 @@ class JobSession:
             number: The try, 1-based.
         """
         begun = await self._store.writer.write(
-            lambda tx: begin_attempt(tx, self._number, self._lock.name, datum, number)
+            lambda tx: begin_attempt(tx, self._number, self._owner.name, datum, number)
         )
         gate = Gate()
         buckets: dict[str, CommitBucket | OutBucket] = {
@@ -233,7 +233,7 @@ class JobSession:
             JobLost, BranchGone.
         """
         commit = await self._store.writer.write(lambda tx: finishing.publish(tx, self._number, record, self._content))
-        events.tell(self._store.folder)
+        self._store.hints.tell()
         return commit
 
     async def give_back(self) -> None:
@@ -245,7 +245,7 @@ class JobSession:
             self.is_queued = False
             if not await self._store.writer.write(lambda tx: queue.give_back(tx, self._number)):
                 await self.abandon(JobState.KILLED, "", STOPPED_STATUS)
-            events.tell(self._store.folder)
+            self._store.hints.tell()
 
     async def abandon(self, state: JobState, reason: str, status: int, counts: DatumCounts | None = None) -> None:
         """End the job without a commit on its branch; what it wrote is kept as a quarantined one. Twice: no change.
@@ -262,7 +262,7 @@ class JobSession:
         values = self._counters(counts)
         await self._store.writer.write(lambda tx: finishing.count(tx, self._number, values))
         await settle.abandon(self._store, self._number, End(state, reason, status))
-        events.tell(self._store.folder)
+        self._store.hints.tell()
 
     def _counters(self, counts: DatumCounts | None) -> Mapping[str, int]:
         return {
@@ -285,8 +285,8 @@ class JobSession:
                 await self.give_back()
             else:
                 await self.abandon(JobState.KILLED, "the runner ended before the job did", status=STOPPED_STATUS)
-        self._lock.release()
-        events.tell(self._store.folder)
+        await self._owner.release()
+        self._store.hints.tell()
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,7 +2,7 @@
 
 A job that was sealed is committed, with the record that was journalled then; an earlier one is given back to the
 workers when a trigger made it, and else abandoned. A burst becomes a commit. What a living process owns is left alone:
-its lock says so. Each step may be repeated, also by several processes at once.
+its owner says so. Each step may be repeated, also by several processes at once.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from functools import partial
 import sqlalchemy as sa
 
 from runner.model.job import JobKey, JobState
-from runner.store import closing, events, finishing, jobs, queue, staging, stops
+from runner.store import closing, finishing, jobs, queue, staging, stops
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction, core
 from runner.store.ends import End
 from runner.store.finishing import BranchGone
-from runner.store.locks import OwnerLock, job_owner
+from runner.store.owners import job_owner, owning
 from runner.store.store import Store
 
 DIED_STATUS = 137
@@ -37,19 +37,16 @@ async def settle(store: Store) -> None:
     unfinished = sa.select(t.job.c.id).where(t.job.c.state < JOB_TERMINAL_FROM, ~waits).order_by(t.job.c.id)
     for job in core(store.catalog.db, unfinished).scalars().all():
         key = jobs.inspect_number(store.catalog.db, job).key
-        lock = OwnerLock(store.folder, job_owner(key))
-        if lock.try_take():
-            try:
+        async with owning(store.owners, job_owner(key)) as owner:
+            if owner is not None:
                 await settle_job(store, key)
-            finally:
-                lock.release()
     await closing.settle(store)
     await _drop_orphans(store)
     await clean(store)
 
 
 async def settle_job(store: Store, key: JobKey) -> None:
-    """Bring a job to its end; the caller holds its lock."""
+    """Bring a job to its end; the caller owns it."""
     db = store.catalog.db
     job = jobs.require(db, key)
     if jobs.inspect_number(db, job).state == JobState.FINISHING:
@@ -62,7 +59,7 @@ async def settle_job(store: Store, key: JobKey) -> None:
             await abandon(store, job, End(JobState.FAILURE, exc.message, LOST_STATUS))
     elif not (queue.holds(db, job) and await store.writer.write(lambda tx: queue.give_back(tx, job))):
         await abandon(store, job, End(JobState.KILLED, "the runner died", DIED_STATUS))
-    events.tell(store.folder)
+    store.hints.tell()
 
 
 async def abandon(store: Store, job: int, end: End) -> None:
@@ -86,12 +83,9 @@ async def _drop_orphans(store: Store) -> None:
         sa.select(t.layer.c.id, t.layer.c.owner).where(t.layer.c.state.in_(_UNFINISHED), ~is_burst)
     )
     for row in rows:
-        lock = OwnerLock(store.folder, row.owner)
-        if lock.try_take():
-            try:
+        async with owning(store.owners, row.owner) as owner:
+            if owner is not None:
                 await store.writer.write(partial(_drop, layer=row.id))
-            finally:
-                lock.release()
 
 
 def _drop(tx: Transaction, layer: int) -> None:

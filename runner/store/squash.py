@@ -20,7 +20,7 @@ from runner.model.address import Address
 from runner.model.commit import Commit, CommitState
 from runner.model.errors import Conflict, Invalid, NotFound
 from runner.model.ids import is_id_prefix
-from runner.store import commits, events, staged
+from runner.store import commits, staged
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction, core
@@ -100,7 +100,7 @@ async def squash(store: Store, wanted: Sequence[Commit]) -> None:
         NoSuchCommit: One is gone.
     """
     await store.writer.write(lambda tx: _squash(tx, wanted))
-    events.tell(store.folder)
+    store.hints.tell()
 
 
 async def delete(store: Store, wanted: Sequence[Commit]) -> None:
@@ -117,7 +117,7 @@ async def delete(store: Store, wanted: Sequence[Commit]) -> None:
         NoSuchCommit: One is gone.
     """
     await store.writer.write(lambda tx: _delete(tx, wanted))
-    events.tell(store.folder)
+    store.hints.tell()
 
 
 def _squash(tx: Transaction, wanted: Sequence[Commit]) -> None:

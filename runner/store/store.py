@@ -7,8 +7,10 @@ from pathlib import Path
 
 from runner.store.blobs import Blobs
 from runner.store.catalog.engine import Catalog
+from runner.store.hints import Hints
 from runner.store.merges import Merges
 from runner.store.objects import Objects
+from runner.store.owners import Owners
 from runner.store.writer import Writer
 
 
@@ -29,6 +31,9 @@ class Store:
     """An open store.
 
     Attributes:
+        folder: Of this host: its catalog, and scratch files.
+        owners: Who is alive.
+        hints: That something has changed.
         catalog: Reads, on the loop's thread.
         writer: All writes.
         blobs: Bytes by place.
@@ -38,6 +43,8 @@ class Store:
 
     folder: Path
     settings: StoreSettings
+    owners: Owners
+    hints: Hints
     catalog: Catalog
     writer: Writer
     blobs: Blobs

@@ -9,7 +9,7 @@ import trio
 from runner.model.address import Address
 from runner.model.commit import Commit, CommitState
 from runner.model.job import Job
-from runner.store import commits, events, jobs, settle
+from runner.store import commits, jobs, settle
 from runner.store.catalog import query
 from runner.store.commits import NoSuchCommit
 from runner.store.store import Store
@@ -42,7 +42,7 @@ async def until_finished(store: Store, address: Address, reconcile_seconds: floa
     Raises:
         NoSuchRepo, NoSuchCommit, AmbiguousCommit: Nothing of that name is there or to come.
     """
-    async with events.listen(store.folder) as news:
+    async with store.hints.listen() as news:
         while True:
             found = await _look(store, address)
             if found is not None:

@@ -11,7 +11,7 @@ import trio
 
 from runner.host.beside import beside
 from runner.host.signals import Stop
-from runner.store import Store, events
+from runner.store import Store
 from runner.store.sessions import JobSession
 
 _log = structlog.get_logger()
@@ -34,7 +34,7 @@ async def heeding(store: Store, session: JobSession, reconcile_seconds: float) -
 async def _heed(
     store: Store, session: JobSession, halt: Stop, reconcile_seconds: float, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    async with events.listen(store.folder) as news:
+    async with store.hints.listen() as news:
         task_status.started()
         while (wish := session.find_wish()) is None:
             with trio.move_on_after(reconcile_seconds):

@@ -10,7 +10,7 @@ import trio
 
 from runner.model.errors import RunnerError
 from runner.model.pipeline import CronInput
-from runner.store import Store, clocks, events, registry
+from runner.store import Store, clocks, registry
 
 RETRY_SECONDS = 1.0
 """After so long a tick that could not be written is tried again."""
@@ -40,7 +40,7 @@ async def keep_time(
         clock: Tells the time.
         task_status: Told when hints are heard.
     """
-    async with events.listen(store.folder) as news:
+    async with store.hints.listen() as news:
         task_status.started()
         while True:
             seconds = longest_seconds

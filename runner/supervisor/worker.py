@@ -22,8 +22,9 @@ from runner.job.run import run_job
 from runner.model.errors import RunnerError
 from runner.model.job import JobState
 from runner.model.pipeline import Pipeline
-from runner.store import Store, events, pipelines, queue, registry, settle
+from runner.store import Store, pipelines, queue, registry, settle
 from runner.store.begin import take_job
+from runner.store.hints import News
 from runner.store.joblog import JobLog
 from runner.store.sessions import JobSession
 from runner.supervisor.admin import open_admin
@@ -160,7 +161,7 @@ class _Worker:
 
     async def run(self) -> None:
         """Run one job after the other until somebody asks for the end."""
-        async with events.listen(self._store.folder) as news:
+        async with self._store.hints.listen() as news:
             while not self._stop.asked.is_set():
                 with trio.CancelScope() as scope:
                     async with beside(partial(cancel_when_asked, self._stop, scope)):
@@ -200,7 +201,7 @@ class _Worker:
         else:
             _log.info("spec.read", message=f"{spec}: {', '.join(pipeline.name for pipeline in found)}")
 
-    async def _next_job(self, news: events.News) -> None:
+    async def _next_job(self, news: News) -> None:
         """Return once a job could start; the slow look behind the hints also settles what dead processes left."""
         while not queue.ready(self._store.catalog.db, self.numbers()):
             with trio.move_on_after(self._settings.worker.reconcile_seconds) as late:

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from runner.model.job import JobState
-from runner.store import events, files, jobs, open_store
+from runner.store import files, jobs, open_store
 from tests.supervisor.worker import Worker
 
 pytestmark = pytest.mark.timeout(1800)
@@ -71,7 +71,7 @@ async def test_memory_descriptors_and_threads_are_as_after_the_tenth_job(tmp_pat
     spec.write_text(json.dumps(cheap))
     sizes: dict[int, Size] = {}
     with Worker(folder, spec) as worker:
-        async with open_store(folder) as store, events.listen(folder) as news:
+        async with open_store(folder) as store, store.hints.listen() as news:
             for number in range(1, JOBS + 1):
                 await _run_one(store, news, source, number)
                 if number in (SETTLED, 100, JOBS):

@@ -13,7 +13,7 @@ from runner.store import branches, commits, files, repos, settle
 from runner.store.blobs.memory import MemoryBlobs
 from runner.store.check import check_store
 from runner.store.collect import Collected, CollectionUnderWay, Graces, collect
-from runner.store.locks import OwnerLock
+from runner.store.owners import owning
 from runner.store.squash import delete, squash
 from tests.store.test_session import write
 from tests.store.world import commit_objects, open_session, read_all
@@ -157,11 +157,9 @@ async def test_a_pack_that_is_being_written_stays(store):
 
 
 async def test_two_collections_at_once_are_one(store):
-    lock = OwnerLock(store.folder, "gc")
-    assert lock.try_take()
-    with pytest.raises(CollectionUnderWay):
-        await collect(store, AT_ONCE)
-    lock.release()
+    async with owning(store.owners, "gc"):
+        with pytest.raises(CollectionUnderWay):
+            await collect(store, AT_ONCE)
     await collect(store, AT_ONCE)
 
 

@@ -18,7 +18,6 @@ from runner.store import (
     commits,
     control,
     deletion,
-    events,
     jobs,
     pipelines,
     registry,
@@ -251,7 +250,7 @@ async def test_a_job_under_way_that_is_stopped_ends_so_whatever_becomes_of_its_r
     session, _ = await take(store, "a")
     await session.start()
     if is_dead:
-        session._lock.release()  # as the kernel does for a dead process
+        session._owner.let_go()  # as the kernel does for a dead process
     await control.stop(store, session.key)
     if not is_dead:
         assert session.job.state is JobState.RUNNING
@@ -326,7 +325,7 @@ async def test_a_deletion_waits_for_the_job_under_way_to_end(store):
     await commit_objects(store, {b"x": b"1"})
     session, _ = await take(store, "a")
     await session.start()
-    async with events.listen(store.folder) as news, trio.open_nursery() as nursery:
+    async with store.hints.listen() as news, trio.open_nursery() as nursery:
         nursery.start_soon(deletion.delete, store, "default", "a")
         while stops.find(store.catalog.db, session._number) is None:
             await news.wait()

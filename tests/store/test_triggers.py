@@ -11,7 +11,7 @@ from runner.model.job import JobState
 from runner.model.pipeline import Pipeline
 from runner.model.provenance import SCHEMA
 from runner.spec.effective import pipeline_of
-from runner.store import Store, branches, commits, events, jobs, open_store, pipelines, registry, settle
+from runner.store import Store, branches, commits, jobs, open_store, pipelines, registry, settle
 from runner.store.begin import take_job
 from runner.store.check import check_store
 from runner.store.pipelines import PipelineWatched
@@ -201,7 +201,7 @@ async def test_the_job_of_a_dead_worker_waits_for_another(tmp_path):
         session, _ = taken
         await session.start()
         await session.open_attempt(DATUM, 1)
-        session._lock.release()  # as the kernel does for a dead process
+        session._owner.let_go()  # as the kernel does for a dead process
         await settle.settle(store)
         assert await states(store) == {"a": [JobState.CREATED], "b": [JobState.CREATED]}
         assert await run_all(store, numbers) == ["a", "b"]
@@ -220,7 +220,7 @@ async def test_a_branch_that_begins_at_a_commit_is_a_move_too(store):
 
 
 async def test_whoever_listens_hears_of_a_commit(store):
-    async with events.listen(store.folder) as one, events.listen(store.folder) as other:
+    async with store.hints.listen() as one, store.hints.listen() as other:
         await commit_objects(store, {b"x": b"1"})
         with trio.fail_after(5):
             await one.wait()
@@ -229,21 +229,3 @@ async def test_whoever_listens_hears_of_a_commit(store):
             await one.wait()
         assert silence.cancelled_caught
     assert list((store.folder / "events").iterdir()) == []
-
-
-async def test_a_listener_that_died_is_forgotten(store):
-    async with events.listen(store.folder):
-        (name,) = (store.folder / "events").iterdir()
-        (store.folder / "events" / "dead").write_bytes(b"")
-        events.tell(store.folder)
-        assert set((store.folder / "events").iterdir()) >= {name}
-
-
-@pytest.mark.parametrize("count", [0, 300])
-async def test_more_hints_than_a_listener_can_hold_hold_nobody_up(store, count):
-    async with events.listen(store.folder) as news:
-        for _ in range(count):
-            events.tell(store.folder)
-        with trio.move_on_after(0.05 if not count else 5) as late:
-            await news.wait()
-        assert late.cancelled_caught == (not count)

@@ -13,9 +13,12 @@ from typing import Self
 import trio
 
 from runner.model.job import Job
-from runner.store import events, jobs, open_store
+from runner.store import jobs, open_store
 
-DEAF = "from runner.store import events; events.tell = lambda *_, **__: None; from runner.__main__ import main; main()"
+DEAF = (
+    "from runner.store.hints.folder import FolderHints; FolderHints.tell = lambda *_, **__: None;"
+    "from runner.__main__ import main; main()"
+)
 """A runner whose hints all get lost."""
 
 
@@ -93,7 +96,7 @@ class Worker:
 
 async def until(folder: Path, is_so, seconds: float = 100) -> list[Job]:
     """Return the jobs, oldest first, as soon as they are so."""
-    async with open_store(folder) as store, events.listen(folder) as news:
+    async with open_store(folder) as store, store.hints.listen() as news:
         with trio.fail_after(seconds):
             while not is_so(found := list(reversed(await jobs.list_jobs(store, "default")))):
                 with trio.move_on_after(0.5):

@@ -31,7 +31,7 @@ from runner.store.check import breather
 from runner.store.collect import packs
 from runner.store.collect.doom import sweep
 from runner.store.collect.marks import Layer, Marks, Unreferenced, unnamed_layers
-from runner.store.locks import OwnerLock
+from runner.store.owners import owning
 from runner.store.store import Store
 
 _US = 1_000_000
@@ -97,13 +97,10 @@ async def collect(store: Store, graces: Graces, *, dry_run: bool = False) -> Col
     """
     if dry_run:
         return await trio.to_thread.run_sync(_look, store, graces)
-    lock = OwnerLock(store.folder, "gc")
-    if not lock.try_take():
-        raise CollectionUnderWay("the store's garbage is being collected already", hint="wait for that to end")
-    try:
+    async with owning(store.owners, "gc") as owner:
+        if owner is None:
+            raise CollectionUnderWay("the store's garbage is being collected already", hint="wait for that to end")
         return await _collect(store, graces)
-    finally:
-        lock.release()
 
 
 async def _collect(store: Store, graces: Graces) -> Collected:
@@ -134,17 +131,9 @@ async def _unnamed(store: Store) -> list[str]:
     Owners are looked at between two readings: one that is gone by then has published before the second.
     """
     first = await trio.to_thread.run_sync(_unnamed_layers, store)
-    free = {layer.id for layer in first if layer.owner is None or _is_free(store, layer.owner)}
+    free = {layer.id for layer in first if layer.owner is None or not await store.owners.is_held(layer.owner)}
     second = await trio.to_thread.run_sync(_unnamed_layers, store)
     return [str(layer.id) for layer in second if layer.id in free]
-
-
-def _is_free(store: Store, owner: str) -> bool:
-    lock = OwnerLock(store.folder, owner)
-    if not lock.try_take():
-        return False
-    lock.release()
-    return True
 
 
 # Reading, in worker threads.
