@@ -107,11 +107,10 @@ def run(command: list[str], folder: Path) -> Took:
 
 def python(*words: str, folder: Path | None = None, text: str = "") -> subprocess.CompletedProcess[str]:
     """Run this interpreter, with a store in *folder*."""
-    store = {"RUNNER_STORE": str(folder / "store")} if folder else {}
+    environment = os.environ | ({"RUNNER_STORE": str(folder / "store")} if folder else {})
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode
     command = [sys.executable, *words]
-    return subprocess.run(
-        command, env=os.environ | store, input=text, cwd=folder, capture_output=True, text=True, check=True
-    )
+    return subprocess.run(command, env=environment, input=text, cwd=folder, capture_output=True, text=True, check=True)
 
 
 def children_seconds() -> float:
