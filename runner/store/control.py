@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from runner.model.errors import Conflict
 from runner.model.job import JobKey, JobState
-from runner.store import datums, ends, jobs, queue, settle, stops
+from runner.store import datums, ends, jobs, queue, settle, stops, tallies
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction, core
@@ -80,7 +80,7 @@ async def delete(store: Store, key: JobKey) -> None:
 
 def remove(tx: Transaction, job: int) -> None:
     """Remove all rows of a job that has ended."""
-    datums.forget(tx, job)
+    tallies.count(tx, job, -1)
     datums.forget(tx, job)
     for table in (t.job_input, t.attempt, t.log_chunk, t.observed):
         core(tx.db, sa.delete(table).where(table.c.job == job))

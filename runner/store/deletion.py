@@ -7,7 +7,7 @@ import trio
 from runner.model.errors import Conflict
 from runner.model.job import JobState
 from runner.model.pipeline import CronInput, Pipeline
-from runner.store import control, jobs, pipelines, repos, triggers
+from runner.store import control, jobs, pipelines, repos, tallies, triggers
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction
@@ -80,6 +80,7 @@ def _remove(tx: Transaction, number: int, *, keep_repo: bool) -> None:
     for job in query.values(tx.db, "SELECT id FROM job WHERE pipeline = ?", (number,)):
         control.remove(tx, job)
     triggers.unwatch(tx, number)
+    tallies.drop(tx, number)
     tx.db.execute("DELETE FROM registration WHERE pipeline = ?", (number,))
     tx.db.execute("DELETE FROM pipeline_version WHERE pipeline = ?", (number,))
     tx.db.execute("DELETE FROM pipeline WHERE id = ?", (number,))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from runner.model.job import JobState
-from runner.store import datums
+from runner.store import datums, tallies
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction, core
@@ -41,6 +41,7 @@ def end(tx: Transaction, job: int, how: End, commit: int | None = None) -> None:
         "draft": None,
     }
     core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(values))
+    tallies.count(tx, job)
     datums.close(tx, job)
     for table in (t.stack, t.queue, t.stop):
         core(tx.db, sa.delete(table).where(table.c.job == job))

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from runner.model.job import JobState
+from runner.store import tallies
 from runner.store.aside import aside
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import CATALOG_NAME
 from runner.store.store import Store
@@ -55,36 +54,24 @@ class Figures:
     free_bytes: int
 
 
-_NAMES = (t.pipeline.c.project, t.pipeline.c.name)
-_counted = (  # alone, so that the index job_state answers
-    sa.select(t.job.c.pipeline, t.job.c.state, sa.func.count().label("jobs"))
-    .group_by(t.job.c.pipeline, t.job.c.state)
-    .subquery()
-)
-_JOBS = sa.select(*_NAMES, _counted.c.state, _counted.c.jobs).join(t.pipeline, t.pipeline.c.id == _counted.c.pipeline)
-_waiting = (
-    sa.select(t.job.c.pipeline, sa.func.count().label("jobs"), sa.func.min(t.job.c.created_us).label("oldest_us"))
-    .join(t.queue, t.queue.c.job == t.job.c.id)
-    .where(t.job.c.state == JOB_STATE.code(JobState.CREATED))
-    .group_by(t.job.c.pipeline)
-    .subquery()
-)
-_WAITING = (
-    sa.select(*_NAMES, sa.func.coalesce(_waiting.c.jobs, 0).label("jobs"), _waiting.c.oldest_us)
-    .outerjoin(_waiting, _waiting.c.pipeline == t.pipeline.c.id)
-    .where(t.pipeline.c.id.in_(sa.select(t.registration.c.pipeline)))
-)
+_WAITING = f"""
+    SELECT p.project, p.name, count(j.id) AS jobs, min(j.created_us) AS oldest_us
+    FROM registration g JOIN pipeline p ON p.id = g.pipeline
+    LEFT JOIN (SELECT o.id, o.pipeline, o.created_us FROM queue q JOIN job o ON o.id = q.job
+               WHERE o.state = {JOB_STATE.code(JobState.CREATED)}) j ON j.pipeline = p.id
+    GROUP BY p.project, p.name
+"""  # noqa: S608  # constants
 
 
 def read_figures(store: Store) -> Figures:
-    """Count; called on a thread, since it takes some 20 ms for 100,000 jobs.
+    """Ask; called on a thread, since it takes a look at each job that has not ended.
 
     Raises:
         StoreOutOfReach.
     """
     with aside(store) as catalog:
-        jobs = catalog.rows(_JOBS)
-        waiting = catalog.rows(_WAITING)
+        jobs = query.rows(catalog.db, tallies.JOBS)
+        waiting = query.rows(catalog.db, _WAITING)
     now_us = time.time_ns() // 1000
     return Figures(
         [JobCount(row.project, row.name, JOB_STATE.word(row.state), row.jobs) for row in jobs],

@@ -17,7 +17,7 @@ from runner.model.errors import Corrupt, Invalid, Unavailable
 from runner.store.catalog.tables import metadata
 
 APPLICATION_ID = 0x52554E52  # "RUNR"
-FORMAT = 9
+FORMAT = 10
 """The stored form; `PRAGMA user_version`. One alembic revision for each."""
 
 _VERSIONS = (

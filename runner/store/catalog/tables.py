@@ -370,9 +370,30 @@ job = Table(
     **_NUMBERED,
 )
 Index("job_uuid", job.c.uuid)
-Index("job_state", job.c.pipeline, job.c.state)  # counts jobs without looking at each
+Index("job_state", job.c.pipeline, job.c.state, job.c.id)  # the newest jobs in a state
 _unfinished = job.c.state < JOB_TERMINAL_FROM
 Index("job_unfinished", job.c.state, sqlite_where=_unfinished)
+
+tally = Table(  # how many jobs of a pipeline have ended so
+    "tally",
+    metadata,
+    _some("pipeline", INTEGER),
+    _some("state", INTEGER),
+    _some("jobs", INTEGER),
+    PrimaryKeyConstraint("pipeline", "state"),
+    **_CLUSTERED,
+)
+
+half_hour = Table(  # the same, by the half hour in which they ended, counted from 1970
+    "half_hour",
+    metadata,
+    _some("pipeline", INTEGER),
+    _some("n", INTEGER),
+    _some("state", INTEGER),
+    _some("jobs", INTEGER),
+    PrimaryKeyConstraint("pipeline", "n", "state"),
+    **_CLUSTERED,
+)
 
 registration = Table(  # pipelines whose jobs triggers make and workers run, by one of their versions
     "registration",
@@ -443,6 +464,7 @@ job_input = Table(
     PrimaryKeyConstraint("job", "n"),
     **_CLUSTERED,
 )
+Index("job_input_commit", job_input.c.uuid)  # who reads a commit
 
 datum = Table(
     "datum",

@@ -23,6 +23,7 @@ from runner.store.check.history import History
 from runner.store.check.references import check_references
 from runner.store.check.report import Problem, Report
 from runner.store.check.stored import StoredBytes
+from runner.store.check.tallies import check_tallies
 from runner.store.store import Store
 
 __all__ = ["Problem", "Report", "breather", "check_store"]
@@ -72,6 +73,8 @@ def _check(store: Store, *, read_data: bool) -> Report:
             check_layers(db, report)
         with report.section("references"):
             check_references(db, report)
+        with report.section("tallies"):
+            check_tallies(db, report)
         History(db, report, breathe).check()
         with report.section("open work"):
             _note_open_work(catalog, report)
