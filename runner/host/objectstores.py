@@ -25,7 +25,6 @@ FORMS = "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
 _EXTRA = "objectstores"
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(milliseconds=100), timedelta(seconds=5)
 _MOST_RETRIES = 10_000  # the time is the limit
-_REQUEST_SECONDS = 30
 
 _SCHEMES = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azure": "az", "abfs": "az", "abfss": "az"}
 _WASB = frozenset({"wasb", "wasbs"})
@@ -77,7 +76,6 @@ class Location:
         return from_url(
             self._url,
             config=config,
-            client_options={"timeout": timedelta(seconds=_REQUEST_SECONDS)},
             retry_config={
                 "max_retries": _MOST_RETRIES,
                 "retry_timeout": timedelta(seconds=retry_seconds),
