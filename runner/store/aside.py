@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import sqlalchemy as sa
 import trio
 
 from runner.model.errors import Unavailable
 from runner.store.catalog import tables as t
-from runner.store.catalog.engine import CATALOG_NAME, OPERATIONAL_ERRORS, Catalog
+from runner.store.catalog.engine import Catalog
+from runner.store.catalog.schema import CatalogRefused
 from runner.store.store import Store
 
 
@@ -25,17 +26,13 @@ def aside(store: Store) -> Iterator[Catalog]:
     Raises:
         StoreOutOfReach: Also when what the block reads cannot be.
     """
-    path = store.folder / CATALOG_NAME
-    if not path.exists():  # SQLite would make it
-        raise StoreOutOfReach(f"the store's catalog {path} is not there any more")
     try:
-        catalog = Catalog(path)
-        try:
+        with closing(store.engine.open_reader()) as catalog:
             yield catalog
-        finally:
-            catalog.close()
-    except OPERATIONAL_ERRORS as exc:
-        raise StoreOutOfReach(f"the store's catalog {path} cannot be read: {exc}") from exc
+    except CatalogRefused as exc:
+        raise StoreOutOfReach(exc.message) from exc
+    except store.engine.refusals as exc:
+        raise StoreOutOfReach(f"the store's catalog {store.engine.place} cannot be read: {exc}") from exc
 
 
 async def probe(store: Store, limiter: trio.CapacityLimiter | None = None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from runner.model.job import JobState
@@ -13,7 +12,6 @@ from runner.store import tallies
 from runner.store.aside import aside
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import CATALOG_NAME
 from runner.store.store import Store
 
 
@@ -76,18 +74,10 @@ def read_figures(store: Store) -> Figures:
     return Figures(
         [JobCount(row.project, row.name, JOB_STATE.word(row.state), row.jobs) for row in jobs],
         [Waiting(row.project, row.name, row.jobs, _seconds(row.oldest_us, now_us)) for row in waiting],
-        _catalog_bytes(store),
+        store.engine.size_bytes(),
         shutil.disk_usage(store.folder).free,
     )
 
 
 def _seconds(since_us: int | None, now_us: int) -> float:
     return 0.0 if since_us is None else max(0, now_us - since_us) / 1_000_000
-
-
-def _catalog_bytes(store: Store) -> int:
-    size = 0
-    for suffix in ("", "-wal"):
-        with suppress(FileNotFoundError):
-            size += (store.folder / f"{CATALOG_NAME}{suffix}").stat().st_size
-    return size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -16,7 +15,8 @@ from runner.model.errors import Invalid, Unavailable
 from runner.store import settle
 from runner.store.blobs.local import LocalBlobs
 from runner.store.catalog import schema
-from runner.store.catalog.engine import CATALOG_NAME, LOCKS_FOLDER, Catalog, WriteConnection
+from runner.store.catalog.engine import Engine
+from runner.store.catalog.sqlite import CATALOG_NAME, LOCKS_FOLDER, Sqlite
 from runner.store.hints.folder import FolderHints
 from runner.store.merges import Merges
 from runner.store.objects import Objects
@@ -65,20 +65,19 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
     Cancellation: the block's clean-up can still write; what is in the queue is written before this ends.
     """
     settings = settings or StoreSettings()
-    path = _prepare(folder, settings)
+    engine = _prepare(folder, settings)
     error: BaseException | None = None
     with ExitStack() as parts:
-        with schema.refusals(path):
-            connection = WriteConnection(path, folder / LOCKS_FOLDER / "writer")
-            parts.callback(connection.close)
-            catalog = Catalog(path)
-            parts.callback(catalog.close)
+        connection = engine.open_writer()
+        parts.callback(connection.close)
+        catalog = engine.open_reader()
+        parts.callback(catalog.close)
         blobs = LocalBlobs(folder / "blobs")
         parts.callback(blobs.close)
         writer = Writer(connection, blobs)
         owners, hints = FolderOwners(folder), FolderHints(folder)
         objects, merges = Objects(catalog, writer, blobs), Merges(catalog, writer, owners)
-        store = Store(folder, settings, owners, hints, catalog, writer, blobs, objects, merges)
+        store = Store(folder, settings, engine, owners, hints, catalog, writer, blobs, objects, merges)
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)
             try:
@@ -96,8 +95,8 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
         raise error
 
 
-def _prepare(folder: Path, settings: StoreSettings) -> Path:
-    """Return the path of the catalog, which is there and has the present form."""
+def _prepare(folder: Path, settings: StoreSettings) -> Engine:
+    """Return the catalog in *folder*, which is there and has the present form."""
     try:
         _refuse_foreign(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # as https://specifications.freedesktop.org/basedir-spec
@@ -108,16 +107,12 @@ def _prepare(folder: Path, settings: StoreSettings) -> Path:
                 f"the store's folder {folder} lies on a {kind} file system, where its locks may not work",
                 hint="choose a folder on a local disk with --store, or a PostgreSQL store for several hosts",
             )
-        lock = os.open(folder / LOCKS_FOLDER / "writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        engine = Sqlite(folder)
+        engine.prepare()
     except OSError as exc:
         hint = "choose a folder that can be written with --store"
         raise FolderRefused(f"the store's folder {folder} cannot be used: {exc.strerror}", hint=hint) from exc
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        schema.prepare(folder / CATALOG_NAME)
-    finally:
-        os.close(lock)
-    return folder / CATALOG_NAME
+    return engine
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 import trio
 
 from runner.model.commit import CommitState
 from runner.store.catalog.codes import COMMIT_STATE
-from runner.store.catalog.engine import CATALOG_NAME, Catalog
 from runner.store.store import Store
 
 
@@ -65,20 +65,13 @@ async def measure(store: Store) -> Stats:
 
 
 def _measure(store: Store) -> Stats:
-    catalog = Catalog(store.folder / CATALOG_NAME)
-    try:
-        db = catalog.db
-        db.execute("BEGIN")
+    with closing(store.engine.open_reader()) as catalog, catalog.snapshot() as db:
         branches, objects, head_bytes = db.execute(_HEADS).fetchone()
         finished, logical = db.execute(_COMMITS, (COMMIT_STATE.code(CommitState.FINISHED),)).fetchone()
         quarantined, _ = db.execute(_COMMITS, (COMMIT_STATE.code(CommitState.QUARANTINED),)).fetchone()
         blobs, stored = db.execute(_BLOBS).fetchone()
         (repos,) = db.execute("SELECT count(*) FROM repo").fetchone()
-        db.execute("ROLLBACK")
-    finally:
-        catalog.close()
     disk = sum(size for _, size in store.blobs.files()) + sum(size for _, size in store.blobs.packs())
-    files = (store.folder / f"{CATALOG_NAME}{end}" for end in ("", "-wal"))
     return Stats(
         repos=repos,
         branches=branches,
@@ -90,5 +83,5 @@ def _measure(store: Store) -> Stats:
         blobs=blobs,
         stored_bytes=stored,
         disk_bytes=disk,
-        catalog_bytes=sum(file.stat().st_size for file in files if file.exists()),
+        catalog_bytes=store.engine.size_bytes(),
     )

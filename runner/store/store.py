@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.store.blobs import Blobs
-from runner.store.catalog.engine import Catalog
+from runner.store.catalog.engine import Catalog, Engine
 from runner.store.hints import Hints
 from runner.store.merges import Merges
 from runner.store.objects import Objects
@@ -32,6 +32,7 @@ class Store:
 
     Attributes:
         folder: Of this host: its catalog, and scratch files.
+        engine: Opens further connections to the catalog.
         owners: Who is alive.
         hints: That something has changed.
         catalog: Reads, on the loop's thread.
@@ -43,6 +44,7 @@ class Store:
 
     folder: Path
     settings: StoreSettings
+    engine: Engine
     owners: Owners
     hints: Hints
     catalog: Catalog

@@ -9,7 +9,6 @@ first (`packing`), and the request follows when they are durable.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +20,11 @@ import trio
 
 from runner.model.errors import Unavailable
 from runner.store.blobs import Blobs, Payload, Place
-from runner.store.catalog.engine import OPERATIONAL_ERRORS, Transaction, WriteConnection
+from runner.store.catalog.engine import Transaction, WriteConnection
 from runner.store.packing import Packing
 
 GROUP_MAX_REQUESTS = 256
-CHECKPOINT_COMMITS = 64
+TIDY_COMMITS = 64
 
 T = TypeVar("T")
 
@@ -57,7 +56,7 @@ class Writer:
         self._closing = False
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Write what is submitted until `close`; then truncate the log and return.
+        """Write what is submitted until `close`; then tidy up and return.
 
         Cancellation: none; shielded, so that clean-up elsewhere can still write. `close` ends it.
         """
@@ -71,9 +70,9 @@ class Writer:
                     continue
                 await self._write_group()
                 commits += 1
-                if commits % CHECKPOINT_COMMITS == 0:
-                    await trio.to_thread.run_sync(self._connection.checkpoint)
-            await trio.to_thread.run_sync(partial(self._connection.checkpoint, truncate=True))
+                if commits % TIDY_COMMITS == 0:
+                    await trio.to_thread.run_sync(self._connection.tidy)
+            await trio.to_thread.run_sync(partial(self._connection.tidy, last=True))
 
     def close(self) -> None:
         """Let `run` return once the queue is empty."""
@@ -146,7 +145,9 @@ class Writer:
                     self._apply(transaction, request, places.get(request, ()))
         except Unavailable as exc:
             _fail(group, exc.message, exc)
-        except (sqlite3.Error, OSError) as exc:
+        except OSError as exc:
+            _fail(group, f"the store's catalog cannot be written: {exc}", exc)
+        except self._connection.errors as exc:
             _fail(group, f"the store's catalog cannot be written: {exc}", exc)
 
     def _append(self, group: Sequence[_Request]) -> dict[_Request, Sequence[Place]]:
@@ -156,8 +157,7 @@ class Writer:
         places = iter(self._blobs.append([payload for request in carriers for payload in request.payloads]))
         return {request: list(islice(places, len(request.payloads))) for request in carriers}
 
-    @staticmethod
-    def _apply(transaction: Transaction, request: _Request, places: Sequence[Place]) -> None:
+    def _apply(self, transaction: Transaction, request: _Request, places: Sequence[Place]) -> None:
         """Run one request; its own errors are its own, a lost transaction is everybody's."""
         db = transaction.db
         if request.savepoint:
@@ -165,12 +165,10 @@ class Writer:
         try:
             request.result = request.function(transaction, places)
         except Exception as exc:  # a border: the error travels to the waiter's task
-            if not db.in_transaction:  # disk full and I/O errors roll the whole transaction back
-                raise StoreUnavailable(f"the store's catalog cannot be written: {exc}") from exc
-            if request.savepoint:
-                db.execute("ROLLBACK TO request")
-            is_refused = isinstance(exc, OPERATIONAL_ERRORS)
-            request.error = StoreUnavailable(f"the store's catalog cannot be written: {exc}") if is_refused else exc
+            refused = StoreUnavailable(f"the store's catalog cannot be written: {exc}")
+            if not self._connection.undo("request" if request.savepoint else None):
+                raise refused from exc
+            request.error = refused if isinstance(exc, self._connection.refusals) else exc
         if request.savepoint:
             db.execute("RELEASE request")
 

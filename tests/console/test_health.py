@@ -7,7 +7,7 @@ from runner.console.health import Readiness, health
 from runner.host.signals import Stop
 from runner.store import open_store
 from runner.store.aside import probe
-from runner.store.catalog.engine import CATALOG_NAME
+from runner.store.catalog.sqlite import CATALOG_NAME
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from runner.console.metrics import Metrics, metrics_routes
 from runner.gateway.options import Access
 from runner.host.spans import ATTEMPT, COMMAND, FINALIZE, JOB, Spans
 from runner.store import open_store
-from runner.store.catalog.engine import CATALOG_NAME
+from runner.store.catalog.sqlite import CATALOG_NAME
 
 PUT = Access("1", "a", "PUT", "PutObject", "bucket", b"key", 200, "", 7, 0, 0.02)
 NAMES = {"project": "default", "pipeline": "one"}

@@ -16,8 +16,8 @@ from runner.model.errors import Invalid
 from runner.store.blobs import PACK_BLOB_MAX_BYTES, BlobDamaged, BlobMissing, Place, StorageFailed, StoreFull
 from runner.store.blobs.local import LocalBlobs
 from runner.store.catalog.codes import EntryKind
-from runner.store.catalog.engine import Catalog, WriteConnection
 from runner.store.catalog.schema import prepare
+from runner.store.catalog.sqlite import SqliteCatalog, SqliteWriteConnection
 from runner.store.content import (
     BlobSwept,
     Content,
@@ -36,7 +36,7 @@ from tests.store.flaky_system import FlakySystem, failing
 
 class Parts(NamedTuple):
     objects: Objects
-    catalog: Catalog
+    catalog: SqliteCatalog
     writer: Writer
     blobs: LocalBlobs
     system: FlakySystem
@@ -45,8 +45,8 @@ class Parts(NamedTuple):
 @asynccontextmanager
 async def opened_parts(folder) -> AsyncIterator[Parts]:
     prepare(folder / "catalog.sqlite3")
-    connection = WriteConnection(folder / "catalog.sqlite3", folder / "lock")
-    catalog = Catalog(folder / "catalog.sqlite3")
+    connection = SqliteWriteConnection(folder / "catalog.sqlite3", folder / "lock")
+    catalog = SqliteCatalog(folder / "catalog.sqlite3")
     system = FlakySystem()
     blobs = LocalBlobs(folder / "blobs", system=system)
     writer = Writer(connection, blobs)

@@ -10,7 +10,7 @@ import trio
 
 from runner.store import StoreSettings, open_store, opening, repos
 from runner.store.catalog import migrate, schema
-from runner.store.catalog.engine import CATALOG_NAME
+from runner.store.catalog.sqlite import CATALOG_NAME
 from runner.store.opening import FolderRefused, NetworkFolder
 from runner.store.repos import NoSuchRepo
 

@@ -9,7 +9,7 @@ import trio.testing
 
 from runner.store.blobs import Payload, StoreFull
 from runner.store.blobs.memory import MemoryBlobs
-from runner.store.catalog.engine import Catalog, WriteConnection
+from runner.store.catalog.sqlite import SqliteCatalog, SqliteWriteConnection
 from runner.store.refusals import NoSuchKey
 from runner.store.writer import StoreUnavailable, Writer
 
@@ -32,12 +32,12 @@ class CountingBlobs(MemoryBlobs):
 
 @pytest.fixture
 async def parts(tmp_path):
-    connection = WriteConnection(tmp_path / "db", tmp_path / "lock")
+    connection = SqliteWriteConnection(tmp_path / "db", tmp_path / "lock")
     with connection.begin() as tx:
         tx.db.execute("CREATE TABLE line (text TEXT)")
     blobs = CountingBlobs()
     writer = Writer(connection, blobs)
-    catalog = Catalog(tmp_path / "db")
+    catalog = SqliteCatalog(tmp_path / "db")
     async with trio.open_nursery() as nursery:
         await nursery.start(writer.run)
         yield writer, catalog, blobs, connection
@@ -157,7 +157,7 @@ async def test_a_cancelled_request_that_had_not_begun_never_happens(parts, tmp_p
 
 
 async def test_the_log_is_truncated_at_the_end(tmp_path):
-    connection = WriteConnection(tmp_path / "db", tmp_path / "lock")
+    connection = SqliteWriteConnection(tmp_path / "db", tmp_path / "lock")
     writer = Writer(connection, MemoryBlobs())
     async with trio.open_nursery() as nursery:
         await nursery.start(writer.run)

@@ -38,10 +38,6 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """A connection to a catalog, whichever engine keeps it."""
 
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is under way."""
-
     def execute(self, statement: str, parameters: Parameters = ..., /) -> Cursor:
         """Run a statement."""
 

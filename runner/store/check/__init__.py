@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
-from pathlib import Path
 
 import trio
 
 from runner.store.catalog.codes import LayerState
-from runner.store.catalog.engine import CATALOG_NAME, Catalog
-from runner.store.catalog.schema import APPLICATION_ID, FORMAT
+from runner.store.catalog.query import Connection
 from runner.store.check.content import check_entries, check_layers, check_manifests, check_versions
 from runner.store.check.history import History
 from runner.store.check.references import check_references
@@ -29,7 +28,6 @@ from runner.store.store import Store
 __all__ = ["Problem", "Report", "breather", "check_store"]
 
 BREATH_SECONDS = 0.1
-STRUCTURE_PROBLEMS_MAX = 20
 
 
 async def check_store(store: Store, *, read_data: bool = True) -> Report:
@@ -51,15 +49,16 @@ async def check_store(store: Store, *, read_data: bool = True) -> Report:
 
 
 def _check(store: Store, *, read_data: bool) -> Report:
-    report = Report()
+    report = Report(store.engine.errors)
     stored = StoredBytes(store.blobs)
-    catalog = Catalog(store.folder / CATALOG_NAME)
     breathe = breather()
-    db = catalog.db
-    try:
-        db.execute("BEGIN")  # one moment for all that is compared
+    with (
+        closing(store.engine.open_reader()) as catalog,
+        catalog.snapshot() as db,
+    ):  # one moment for all that is compared
         with report.section("catalog"):
-            _check_structure(store.folder, catalog, report)
+            for damage in store.engine.find_damage(catalog):
+                report.tell(damage)
         with report.section("blobs"):
             stored.check(db, report, read_data=read_data, breathe=breathe)
             stored.note_unreferenced(db, report)
@@ -77,26 +76,13 @@ def _check(store: Store, *, read_data: bool) -> Report:
             check_tallies(db, report)
         History(db, report, breathe).check()
         with report.section("open work"):
-            _note_open_work(catalog, report)
-        db.execute("ROLLBACK")
-    finally:
-        catalog.close()
+            _note_open_work(db, report)
     return report
 
 
-def _check_structure(folder: Path, catalog: Catalog, report: Report) -> None:
-    for (found,) in catalog.db.execute(f"PRAGMA quick_check({STRUCTURE_PROBLEMS_MAX})"):
-        if found != "ok":
-            report.tell(f"the catalog {folder / CATALOG_NAME} is damaged: {found}")
-    for pragma, expected in (("application_id", APPLICATION_ID), ("user_version", FORMAT)):
-        (found,) = catalog.db.execute(f"PRAGMA {pragma}").fetchone()
-        if found != expected:
-            report.tell(f"the catalog says {pragma} {found} instead of {expected}")
-
-
-def _note_open_work(catalog: Catalog, report: Report) -> None:
+def _note_open_work(db: Connection, report: Report) -> None:
     """Note layers that are open; those of the dead are dropped when the store is opened next."""
-    (count,) = catalog.db.execute("SELECT count(*) FROM layer WHERE state = ?", (LayerState.OPEN,)).fetchone()
+    (count,) = db.execute("SELECT count(*) FROM layer WHERE state = ?", (LayerState.OPEN,)).fetchone()
     if count:
         report.notes.append(f"{count:,} layers are open: jobs, bursts or imports are under way")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ class Report:
     """What a check looked at and found.
 
     Attributes:
+        errors: What the catalog's database raises.
         problems: Damage; none: the store is sound.
         notes: What is no damage but worth a word: bytes without a reference, work that somebody left open.
         blobs: Looked at.
@@ -38,6 +38,7 @@ class Report:
         commits: All of them.
     """
 
+    errors: tuple[type[Exception], ...] = field(default=(), compare=False, repr=False)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     blobs: int = 0
@@ -59,5 +60,7 @@ class Report:
         """Go on after the block when it met something that it could not even read."""
         try:
             yield
-        except (sqlite3.Error, RunnerError, ValueError, TypeError, LookupError) as exc:
+        except (RunnerError, ValueError, TypeError, LookupError) as exc:
+            self.tell(f"the {name} cannot be read any further: {exc}")
+        except self.errors as exc:
             self.tell(f"the {name} cannot be read any further: {exc}")

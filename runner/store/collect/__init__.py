@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from runner.store import settle, staging
 from runner.store.blobs import Place
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
-from runner.store.catalog.engine import CATALOG_NAME, Catalog, Transaction, core
+from runner.store.catalog.engine import Transaction, core
 from runner.store.catalog.query import Connection
 from runner.store.check import breather
 from runner.store.collect import packs
@@ -142,13 +142,8 @@ async def _unnamed(store: Store) -> list[str]:
 @contextmanager
 def _snapshot(store: Store) -> Iterator[Connection]:
     """Give the catalog as it is at one moment."""
-    catalog = Catalog(store.folder / CATALOG_NAME)
-    try:
-        catalog.db.execute("BEGIN")
-        yield catalog.db
-        catalog.db.execute("ROLLBACK")
-    finally:
-        catalog.close()
+    with closing(store.engine.open_reader()) as catalog, catalog.snapshot() as db:
+        yield db
 
 
 def _unnamed_layers(store: Store) -> list[Layer]:

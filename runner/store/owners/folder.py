@@ -9,7 +9,7 @@ from pathlib import Path
 
 import trio
 
-from runner.store.catalog.engine import LOCKS_FOLDER
+from runner.store.catalog.sqlite import LOCKS_FOLDER
 
 
 class FolderOwners:
