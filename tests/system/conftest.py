@@ -1,5 +1,5 @@
 """The fixtures of the system lane."""
 
-from tests.system.fixtures import built, figures, installed, labresults, runner
+from tests.system.fixtures import built, figures, installed, labresults, postgres, runner
 
-__all__ = ["built", "figures", "installed", "labresults", "runner"]  # fixtures of this lane
+__all__ = ["built", "figures", "installed", "labresults", "postgres", "runner"]  # fixtures of this lane

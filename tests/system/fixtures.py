@@ -3,13 +3,14 @@
 import os
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.system.command import Runner
 from tests.system.installed import BY_NAME, ROOT, build, install
+from tests.system.postgres import Postgres, running
 
 Installed = Callable[[str], Mapping[str, str]]
 
@@ -24,6 +25,13 @@ def installed() -> Installed:
 def built() -> Callable[[str], Path]:
     """Build a server by its name; the folder survives the run."""
     return lambda name: build(name, _cache())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Run a PostgreSQL server; each test makes a database of its own."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
