@@ -76,6 +76,7 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
         parts.callback(blobs.close)
         writer = Writer(connection, blobs)
         owners, hints = FolderOwners(folder), FolderHints(folder)
+        owners.forget_dead()
         objects, merges = Objects(catalog, writer, blobs), Merges(catalog, writer, owners)
         store = Store(folder, settings, engine, owners, hints, catalog, writer, blobs, objects, merges)
         async with trio.open_nursery() as writing:

@@ -23,6 +23,7 @@ from runner.store.catalog.query import Connection
 
 CATALOG_NAME = "catalog.sqlite3"
 LOCKS_FOLDER = "locks"
+WRITER_LOCK = "writer"
 STRUCTURE_PROBLEMS_MAX = 20
 
 _ERRORS = (sqlite3.Error, sa.exc.DBAPIError)
@@ -55,7 +56,7 @@ class Sqlite(Engine):
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / CATALOG_NAME
-        self._lock_path = folder / LOCKS_FOLDER / "writer"
+        self._lock_path = folder / LOCKS_FOLDER / WRITER_LOCK
 
     @property
     def place(self) -> str:

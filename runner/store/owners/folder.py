@@ -1,22 +1,42 @@
-"""Owners on one host: an `flock` on a file in the store's folder, which the kernel lets go when its holder dies."""
+"""Owners on one host: an `flock` on a file in the store's folder, which the kernel lets go when its holder dies.
+
+What the dead leave of it is a file that nobody holds a lock on; whoever opens the store next removes these.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import trio
 
-from runner.store.catalog.sqlite import LOCKS_FOLDER
+from runner.model.errors import Unavailable
+from runner.store.catalog.sqlite import LOCKS_FOLDER, WRITER_LOCK
+
+
+class LockRefused(Unavailable):
+    """The operating system does not let a lock be taken."""
 
 
 class FolderOwners:
-    """As `runner.store.owners.Owners`; *folder* is the store's, on a local disk."""
+    """As `runner.store.owners.Owners`; *folder* is the store's, on a local disk.
+
+    `take` and `is_held` raise `LockRefused`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / LOCKS_FOLDER
+
+    def forget_dead(self) -> None:
+        """Remove the files of owners that died; raises `LockRefused`."""
+        with _refusals(self._folder):
+            names = {path.name for path in self._folder.iterdir()} - {WRITER_LOCK}
+        for name in names:
+            if (owner := self._try_take(name)) is not None:
+                owner.let_go()
 
     async def take(self, name: str) -> FolderOwner | None:
         """As `Owners.take`."""
@@ -33,13 +53,9 @@ class FolderOwners:
 
     def _try_take(self, name: str) -> FolderOwner | None:
         path = self._folder / name
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return None
-        return FolderOwner(name, path, fd)
+        with _refusals(path):
+            fd = _open_locked(path)
+        return None if fd is None else FolderOwner(name, path, fd)
 
 
 class FolderOwner:
@@ -55,9 +71,35 @@ class FolderOwner:
         self.let_go()
 
     def let_go(self) -> None:
-        """Release it without waiting. Whoever opened the file meanwhile finds nothing left to settle."""
+        """Release it without waiting. A file that cannot be removed is one that a dead owner left."""
         if self._fd is not None:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 self._path.unlink()
             os.close(self._fd)
             self._fd = None
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        hint = "see whether its disk is full or read-only"
+        raise LockRefused(f"a lock cannot be taken: {path}: {exc.strerror}", hint=hint) from exc
+
+
+def _open_locked(path: Path) -> int | None:
+    """Return a descriptor of the file at *path*, locked; None: another one has the lock."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except OSError:
+            os.close(fd)
+            raise
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)  # its owner let go, and removed it, before we had the lock: the name has another file by now
