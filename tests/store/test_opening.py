@@ -3,11 +3,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import trio
 
+from runner.model.errors import Unavailable
 from runner.store import StoreSettings, open_store, opening, repos
 from runner.store.catalog import migrate, schema
 from runner.store.catalog.sqlite import CATALOG_NAME
@@ -49,11 +51,35 @@ async def test_small_tables_are_clustered_and_all_are_strict(tmp_path):
 async def test_an_older_catalog_is_copied_before_it_is_migrated(tmp_path, monkeypatch):
     path = tmp_path / "db"
     schema.prepare(path)
-    before = path.read_bytes()
     monkeypatch.setattr(migrate, "upgrade", lambda *_: None)
-    copy = migrate.migrate(path, 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:  # another process on the store
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.execute("INSERT INTO meta VALUES ('in', 'the log yet')")
+        copy = migrate.migrate(path, 1)
+        before = list(db.iterdump())
     assert copy.name == "db.format-1"
-    assert copy.read_bytes() == before
+    with closing(sqlite3.connect(copy)) as saved:
+        assert list(saved.iterdump()) == before
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), sqlite3.OperationalError("disk I/O error")], ids=["os", "sqlite"]
+)
+async def test_a_disk_that_fails_a_migration_is_told_and_nothing_is_migrated(tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    (tmp_path / "locks").mkdir()
+    migrate.upgrade(tmp_path / CATALOG_NAME, "0007")
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "upgrade", fail)
+        with pytest.raises(Unavailable):
+            async with open_store(tmp_path):
+                pass
+    assert numbers(tmp_path / CATALOG_NAME)[1] == 7
+    async with open_store(tmp_path):
+        pass
 
 
 async def test_a_migration_that_fails_leaves_nothing(tmp_path, monkeypatch):

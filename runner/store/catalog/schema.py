@@ -67,7 +67,8 @@ def prepare(path: Path) -> None:
     if 0 < found < FORMAT:
         from runner.store.catalog.migrate import migrate
 
-        migrate(path, found)
+        with refusals(path):
+            migrate(path, found)
 
 
 def create(db: sqlite3.Connection) -> None:
