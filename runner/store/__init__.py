@@ -1,6 +1,6 @@
 """The versioned store. Knows no HTTP, no processes.
 
-The stored form, format 10
+The stored form, format 11
 -------------------------
 
 A store is a folder::
@@ -43,6 +43,9 @@ What is hashed
   the length of its key (2 bytes, big-endian), its key, its size (8 bytes, big-endian), its content's digest (32
   bytes), and its attributes: nothing, or the canonical JSON of ``{"headers": …, "metadata": …}`` without the metadata
   ``mtime``, which is a time, and without the ``"tags"`` that stand there where an object has some.
+- A row of the catalog has a sum, the CRC-32 of its other columns (`catalog.sums`), by which reads of entries, of S3's
+  versions and of extents, and a check of all rows, see that it is what was written. Blobs and manifests have none:
+  they are named by digests of what they are; nor have tallies, which are compared with the jobs.
 
 Order, each durable before the next
 -----------------------------------

@@ -22,7 +22,7 @@ from runner.model.errors import Conflict, Invalid, NotFound
 from runner.store import repos
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, insert
 from runner.store.refusals import AccessDenied
 from runner.store.rights import Rights
 from runner.store.store import Store
@@ -174,7 +174,8 @@ def own(tx: Transaction, account: int, repo: int) -> None:
 
 def grant(tx: Transaction, account: int, repo: int, level: AccessLevel) -> None:
     """Let an account do something with a repo."""
-    tx.db.execute("INSERT OR REPLACE INTO access (account, repo, level) VALUES (?, ?, ?)", (account, repo, level))
+    tx.db.execute("DELETE FROM access WHERE account = ? AND repo = ?", (account, repo))
+    insert(tx.db, "access", {"account": account, "repo": repo, "level": level})
 
 
 def _keep(

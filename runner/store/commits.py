@@ -184,7 +184,7 @@ def insert(tx: Transaction, draft: Draft) -> int:
 def own(tx: Transaction, number: int, layers: ReadSet) -> None:
     """Note that a commit is made of *layers*: what was written into them was written by it."""
     for layer in layers:
-        tx.db.execute("UPDATE layer SET commit_id = ? WHERE id = ?", (number, layer))
+        query.update(tx.db, "layer", {"commit_id": number}, "id = ?", (layer,))
 
 
 def _number_of(db: Connection, repo: int, address: Address) -> int:

@@ -15,6 +15,7 @@ from runner.store.blobs import Place
 from runner.store.catalog.codes import BlobPlace, EntryKind
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
+from runner.store.catalog.sums import RowDamaged, crc_of
 
 
 class BlobSwept(Conflict):
@@ -69,7 +70,7 @@ class Extent(NamedTuple):
 _BLOB_COLUMNS = "b.id, b.digest, b.size, b.pack, b.off, b.name"
 _BLOB = f"SELECT {_BLOB_COLUMNS} FROM blob b WHERE b.id = ?"  # noqa: S608  # constants
 _EXTENTS = f"""
-    SELECT e.start, e.off, e.len, {_BLOB_COLUMNS} FROM extent e JOIN blob b ON b.id = e.blob
+    SELECT e.start, e.off, e.len, e.crc, {_BLOB_COLUMNS} FROM extent e JOIN blob b ON b.id = e.blob
     WHERE e.manifest = :manifest AND e.start < :end
       AND e.start >= (SELECT max(start) FROM extent WHERE manifest = :manifest AND start <= :first)
     ORDER BY e.start
@@ -148,9 +149,10 @@ def concatenate(tx: Transaction, slices: Sequence[Slice]) -> Stored:
     (manifest,) = tx.db.execute(_INSERT_MANIFEST, (digest, size)).fetchone()
     rows, start = [], 0
     for extent in extents:
-        rows.append((manifest, start, extent.blob, extent.first, extent.size))
+        row = (manifest, start, extent.blob, extent.first, extent.size)
+        rows.append((*row, crc_of(row)))
         start += extent.size
-    tx.db.executemany("INSERT INTO extent (manifest, start, blob, off, len) VALUES (?, ?, ?, ?, ?)", rows)
+    tx.db.executemany("INSERT INTO extent (manifest, start, blob, off, len, crc) VALUES (?, ?, ?, ?, ?, ?)", rows)
     return Stored(Content(EntryKind.MANIFEST, manifest), digest, size)
 
 
@@ -159,15 +161,22 @@ def extents_of(db: Connection, content: Content, first: int, end: int) -> Sequen
 
     Raises:
         ContentLost: The catalog does not have all of them.
+        RowDamaged: What it has is not what was written.
     """
     if first >= end:
         return []
     if content.kind == EntryKind.BLOB:
-        found = [(0, 0, row[2], *row) for row in db.execute(_BLOB, (content.id,))]
+        found = [(0, 0, row[2], None, *row) for row in db.execute(_BLOB, (content.id,))]
     else:
         found = db.execute(_EXTENTS, {"manifest": content.id, "first": first, "end": end}).fetchall()
     extents = []
-    for start, offset_in_blob, length, blob, digest, size, pack, offset, name in found:
+    for start, offset_in_blob, length, crc, blob, digest, size, pack, offset, name in found:
+        is_extent = content.kind == EntryKind.MANIFEST
+        if is_extent and crc != crc_of((content.id, start, blob, offset_in_blob, length)):
+            raise RowDamaged(
+                f"an extent of manifest {content.id} does not match its checksum",
+                hint="runner store check tells the damage",
+            )
         skip, stop = max(first - start, 0), min(end - start, length)
         place = Place(pack, offset or 0, name)
         extents.append(Extent(blob, digest, offset_in_blob + skip, stop - skip, place, size))

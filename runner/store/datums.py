@@ -17,7 +17,7 @@ from runner.store import content, staging, tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import DATUM_STATE, JOB_STATE, EntryKind
 from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, write
 from runner.store.content import Content
 
 ROWS_PER_WRITE = 1000
@@ -160,7 +160,7 @@ def close(tx: Transaction, job: int) -> None:
 
 def note_output(tx: Transaction, job: int, datum: str, layer: int) -> None:
     """Note which keys a datum wrote into its layer."""
-    tx.db.execute(_NOTE, (layer, job, datum))
+    write(tx.db, "produced", _NOTE, (layer, job, datum))
 
 
 def find_writer(db: Connection, job: int, key: bytes) -> str | None:

@@ -65,7 +65,7 @@ def _end_jobs(tx: Transaction, pipeline: int) -> None:
     for job in _unfinished(tx.db, pipeline):
         if jobs.inspect_number(tx.db, job).state is not JobState.FINISHING:
             control.ask(tx, job, DELETED)
-    tx.db.execute("UPDATE registration SET is_stopped = 1 WHERE pipeline = ?", (pipeline,))
+    query.update(tx.db, "registration", {"is_stopped": 1}, "pipeline = ?", (pipeline,))
 
 
 def _unfinished(db: Connection, pipeline: int) -> list[int]:

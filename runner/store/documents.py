@@ -6,13 +6,16 @@ The store keeps the bytes and knows what none of them mean but `VERSIONING`.
 from __future__ import annotations
 
 from runner.store.catalog.engine import Transaction
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, write
 from runner.store.staged import BranchKey
 
 VERSIONING = "versioning"
 
 _FIND = "SELECT body FROM document WHERE repo = ? AND branch = ? AND name = ?"
-_PUT = "INSERT OR REPLACE INTO document (repo, branch, name, body) VALUES (?, ?, ?, ?)"
+_PUT = """
+    INSERT INTO document (repo, branch, name, body) VALUES (?, ?, ?, ?)
+    ON CONFLICT (repo, branch, name) DO UPDATE SET body = excluded.body
+"""
 _REMOVE = "DELETE FROM document WHERE repo = ? AND branch = ? AND name = ?"
 
 
@@ -27,7 +30,7 @@ def put(tx: Transaction, branch: BranchKey, name: str, body: bytes | None) -> No
     if body is None:
         tx.db.execute(_REMOVE, (*branch, name))
     else:
-        tx.db.execute(_PUT, (*branch, name, body))
+        write(tx.db, "document", _PUT, (*branch, name, body))
 
 
 def drop(tx: Transaction, branch: BranchKey) -> None:

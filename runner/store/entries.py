@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runner.model.entry import Attributes, Checksum, ChecksumAlgorithm, ChecksumType, Entry, Part
 from runner.model.provenance import canonical
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
+from runner.store.catalog.sums import RowDamaged, crc_of
 from runner.store.content import Content
 from runner.store.times import from_us, to_us
 
@@ -40,13 +41,24 @@ class Row(NamedTuple):
 
 
 COLUMNS = ", ".join(Row._fields)
-SELECTED = COLUMNS.removesuffix("origin") + "coalesce(origin, layer)"
-"""What is read of an entry to make a `Row`."""
+READ = f"layer, {COLUMNS}, crc"
+"""What `checked` takes."""
 
 
 def tombstone(key: bytes) -> Row:
     """Return the row that says: nothing here, whatever lies below."""
     return Row(key, EntryKind.TOMBSTONE)
+
+
+def checked(found: Sequence[Any]) -> Row:
+    """Return the row of what was read by `READ`; raises `RowDamaged` when that is not what was written."""
+    if crc_of(found[:-1]) != found[-1]:
+        raise RowDamaged(
+            f"the catalog's entry of {bytes(found[1]).decode(errors='replace')} does not match its checksum",
+            hint="runner store check tells the damage",
+        )
+    *values, origin, _ = found
+    return Row._make((*values[1:], values[0] if origin is None else origin))
 
 
 def row_of(entry: Entry, parts: int | None = None) -> Row:

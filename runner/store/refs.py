@@ -57,6 +57,5 @@ def ensure(tx: Transaction, repo: int, name: str) -> Ref:
 
 def move(tx: Transaction, ref: Ref, head: int) -> None:
     """Let the branch point at *head*, unless it moved since *ref* was read; raises `RefMoved`."""
-    moved = tx.db.execute(_MOVE, (head, ref.repo, ref.name, ref.gen))
-    if moved.rowcount != 1:
+    if not query.write(tx.db, "branch", _MOVE, (head, ref.repo, ref.name, ref.gen)):
         raise RefMoved(f"somebody else committed to the branch {ref.name} meanwhile", hint="try again")

@@ -16,7 +16,7 @@ from runner.store import staging, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, insert, write
 from runner.store.refusals import NoSuchBucket
 from runner.store.staging import Stack
 from runner.store.tree import ReadSet
@@ -28,7 +28,6 @@ _LOOK = """
     LEFT JOIN layer l ON l.id = s.layer
     WHERE b.repo = ? AND b.name = ? ORDER BY s.layer DESC
 """
-_INSERT = "INSERT INTO burst (repo, branch, layer, opened_us) VALUES (?, ?, ?, ?)"
 _SEAL = """
     UPDATE layer SET state = :sealed WHERE state = :open AND owner = :owner
     AND id IN (SELECT layer FROM burst WHERE repo = :repo AND branch = :branch)
@@ -90,7 +89,7 @@ def open_stack(tx: Transaction, branch: BranchKey, owner: str) -> Stack:
     _, top, state, holder = rows[0]
     if top is None or state != LayerState.OPEN:
         top = staging.open_layer(tx, owner)
-        tx.db.execute(_INSERT, (*branch, top, tx.now_us))
+        _stage(tx, branch, top)
         return Stack(top, (*layers, *_below(rows)))
     if holder != owner:
         raise BranchBusy("another process writes to the branch; what it wrote becomes a commit soon", hint="try again")
@@ -120,13 +119,13 @@ def add(tx: Transaction, branch: BranchKey, newer: int) -> None:
     for layer in layers(tx.db, branch):
         if layer > newer:  # begun later, but written to before
             tx.db.execute(_OVERTAKE, {"staged": layer, "newer": newer})
-    tx.db.execute(_INSERT, (*branch, newer, tx.now_us))
+    _stage(tx, branch, newer)
 
 
 def seal(tx: Transaction, branch: BranchKey, owner: str) -> None:
     """Let nothing more into the layer that *owner* fills; the next write begins another."""
     states = {"sealed": LayerState.SEALED, "open": LayerState.OPEN}
-    tx.db.execute(_SEAL, {**states, "owner": owner, "repo": branch.repo, "branch": branch.name})
+    write(tx.db, "layer", _SEAL, {**states, "owner": owner, "repo": branch.repo, "branch": branch.name})
 
 
 def oldest(db: Connection, branch: BranchKey) -> Pending | None:
@@ -190,3 +189,8 @@ def _below(rows: list[tuple[str | None, int | None, int | None, str | None]]) ->
     """Return the layers of the head."""
     text = rows[0][0]
     return () if text is None else tuple(json.loads(text))
+
+
+def _stage(tx: Transaction, branch: BranchKey, layer: int) -> None:
+    values = {"repo": branch.repo, "branch": branch.name, "layer": layer, "opened_us": tx.now_us}
+    insert(tx.db, "burst", values)

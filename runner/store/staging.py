@@ -12,15 +12,16 @@ from runner.store import tree
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import LayerKind, LayerState
 from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
-from runner.store.entries import COLUMNS, Row, encode_parts, row_of, tombstone
+from runner.store.catalog.query import Connection, update, write
+from runner.store.catalog.sums import crc_of
+from runner.store.entries import READ, Row, encode_parts, row_of, tombstone
 from runner.store.refusals import NoSuchKey, PreconditionFailed, ViewClosed
 from runner.store.times import from_us
 
-_MARKS = ", ".join("?" for _ in ("layer", *Row._fields))
-_SET = ", ".join(f"{name} = excluded.{name}" for name in Row._fields if name != "key")
+_MARKS = ", ".join("?" for _ in ("layer", *Row._fields, "crc"))
+_SET = ", ".join(f"{name} = excluded.{name}" for name in (*Row._fields, "crc") if name != "key")
 _PUT = (
-    f"INSERT INTO entry (layer, {COLUMNS}) VALUES ({_MARKS})"  # noqa: S608  # constants
+    f"INSERT INTO entry ({READ}) VALUES ({_MARKS})"  # noqa: S608  # constants
     f" ON CONFLICT (layer, key) DO UPDATE SET {_SET}"
 )
 
@@ -82,7 +83,8 @@ def keep_parts(tx: Transaction, parts: Sequence[Part]) -> int | None:
 
 def put_row(tx: Transaction, layer: int, row: Row) -> None:
     """Write a row into a layer, over the one that it has under that key."""
-    tx.db.execute(_PUT, (layer, *row))
+    values = (layer, row.key, int(row.kind), *row[2:])
+    tx.db.execute(_PUT, (*values, crc_of(values)))
 
 
 def delete(tx: Transaction, stack: Stack, key: bytes, condition: Condition = NO_CONDITION) -> None:
@@ -104,12 +106,14 @@ def delete(tx: Transaction, stack: Stack, key: bytes, condition: Condition = NO_
 
 def set_state(tx: Transaction, layer: int, state: LayerState) -> None:
     """Seal a layer, or put it aside; it takes no entries from then on."""
-    tx.db.execute("UPDATE layer SET state = ? WHERE id = ?", (state, layer))
+    update(tx.db, "layer", {"state": state}, "id = ?", (layer,))
 
 
 def measure(tx: Transaction, layer: int) -> tuple[int, int]:
     """Note what a sealed layer holds, for reads and merges; return its objects and their bytes."""
-    tx.db.execute(
+    write(
+        tx.db,
+        "layer",
         """
         UPDATE layer SET (rows, tombstones, bytes, min_key, max_key) =
           (SELECT count(*), count(*) FILTER (WHERE kind = 0), coalesce(sum(size), 0), min(key), max(key)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from runner.model.errors import Conflict
 from runner.store.catalog import tables as t
 from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, write
 
 _ASK = """
     INSERT INTO stop (job, reason, is_anew) VALUES (?, ?, ?)
@@ -30,7 +30,7 @@ class Wish(NamedTuple):
 
 def ask(tx: Transaction, job: int, wish: Wish) -> None:
     """Ask for the end of a job that is not sealed; a wish for good stays over all others."""
-    tx.db.execute(_ASK, (job, *wish))
+    write(tx.db, "stop", _ASK, (job, *wish))
 
 
 def find(db: Connection, job: int) -> Wish | None:

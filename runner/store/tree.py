@@ -17,7 +17,7 @@ import trio
 from runner.model.entry import Entry
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
-from runner.store.entries import SELECTED, Row, content_attributes, entry_of
+from runner.store.entries import READ, Row, checked, content_attributes, entry_of
 from runner.store.view import Page
 
 ReadSet = Sequence[int]
@@ -31,8 +31,8 @@ _ROWS_PER_SEEK = 4
 _FETCH_MAX = 256
 _WALK_STEPS = 256
 
-_SEEK = f"SELECT {SELECTED} FROM entry WHERE layer = ? AND key >= ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
-_SEEK_BELOW = f"SELECT {SELECTED} FROM entry WHERE layer = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
+_SEEK = f"SELECT {READ} FROM entry WHERE layer = ? AND key >= ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
+_SEEK_BELOW = f"SELECT {READ} FROM entry WHERE layer = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
 
 
 def successor(key: bytes) -> bytes:
@@ -57,21 +57,25 @@ def _point(layers: int) -> str:
     """Return the look-up over so many layers: one text for each number of them, so that it stays prepared."""
     values = ", ".join(f"({rank}, ?)" for rank in range(layers))
     return (  # constants and counted marks
-        f"WITH candidate(rank, layer) AS (VALUES {values}) SELECT {SELECTED} FROM candidate "  # noqa: S608
+        f"WITH candidate(rank, layer) AS (VALUES {values}) SELECT {READ} FROM candidate "  # noqa: S608
         "CROSS JOIN entry USING (layer) WHERE key = ? ORDER BY rank LIMIT 1"
     )
 
 
 def find(db: Connection, layers: ReadSet, key: bytes) -> Row | None:
-    """Look *key* up; None when it is absent or deleted."""
+    """Look *key* up; None when it is absent or deleted. Raises `RowDamaged`."""
     if not layers:
         return None
     found = db.execute(_point(len(layers)), (*layers, key)).fetchone()
-    return None if found is None or found[1] == EntryKind.TOMBSTONE else Row._make(found)
+    row = None if found is None else checked(found)
+    return None if row is None or row.kind == EntryKind.TOMBSTONE else row
 
 
 class Merge:
-    """A position in the merged layers. Holds no cursor of the database, so it may be kept across an await."""
+    """A position in the merged layers. Holds no cursor of the database, so it may be kept across an await.
+
+    It raises `RowDamaged` when it comes to a row that is not what was written.
+    """
 
     def __init__(self, db: Connection, layers: ReadSet, start: bytes, end: bytes | None) -> None:
         self._heap: list[tuple[bytes, int, _Cursor]] = []
@@ -141,7 +145,7 @@ class _Cursor:
             rows = self._db.execute(_SEEK, (self._layer, start, self._size)).fetchall()
         else:
             rows = self._db.execute(_SEEK_BELOW, (self._layer, start, self._end, self._size)).fetchall()
-        self._buffer = map(Row._make, rows)
+        self._buffer = map(checked, rows)
         row = next(self._buffer, None)
         if row is None:
             return False

@@ -21,6 +21,7 @@ from runner.store import ends, followers, newjobs, refs
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.query import write
 
 _WATCHERS = """
     SELECT t.pipeline, g.version FROM trigger t JOIN registration g ON g.pipeline = t.pipeline
@@ -78,7 +79,9 @@ def watch(tx: Transaction, watcher: Watcher) -> None:
     for place in places:
         core(tx.db, sa.insert(t.trigger).values(pipeline=number, **place._asdict()))
     followers.watch(tx, number, pipeline)
-    tx.db.execute(
+    write(
+        tx.db,
+        "registration",
         "INSERT INTO registration (pipeline, version, is_stopped) VALUES (?, ?, 0)"
         " ON CONFLICT (pipeline) DO UPDATE SET version = excluded.version",
         (number, version),

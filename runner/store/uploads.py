@@ -32,7 +32,7 @@ from runner.store.catalog import query
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, write
 from runner.store.content import Slice, Stored
 from runner.store.entries import Row, decode_attributes, encode_attributes, row_of, whole_entry_of
 from runner.store.refusals import BadChecksum, InvalidPart, NoSuchUpload, PartTooSmall
@@ -91,7 +91,9 @@ def put_part(tx: Transaction, place: str, upload: Upload, part: Part, stored: St
     """Store a part over the one of the same number; raises `NoSuchUpload`."""
     require_open(tx, place, upload)
     tx.db.execute("DELETE FROM part WHERE upload = ? AND n = ?", (upload.id, part.number))
-    tx.db.execute(
+    write(
+        tx.db,
+        "part",
         "INSERT INTO part (upload, n, kind, content, digest, size, etag, checksum, modified_us)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (upload.id, part.number, *stored.content, stored.digest, stored.size, part.etag, part.checksum, tx.now_us),

@@ -16,24 +16,25 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runner.store import documents, tree
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection, Cursor
+from runner.store.catalog.sums import RowDamaged, crc_of
 from runner.store.entries import Row, tombstone
 from runner.store.refusals import InvalidPosition
 from runner.store.staged import BranchKey
 from runner.store.times import from_us
 from runner.store.view import NULL_VERSION, Versioning
 
-_FIELDS = "seq, id, key, kind, content, digest, size, etag, modified_us, meta, checksum, parts"
-_OF_KEY = f"SELECT {_FIELDS} FROM version WHERE repo = ? AND branch = ? AND key = ?"  # noqa: S608  # constants
+_COLUMNS = f"repo, branch, key, seq, id, {', '.join(Row._fields[1:-1])}, crc"
+_OF_KEY = f"SELECT {_COLUMNS} FROM version WHERE repo = ? AND branch = ? AND key = ?"  # noqa: S608  # constants
 _NEWEST = f"{_OF_KEY} ORDER BY seq DESC LIMIT 1"
 _BY_ID = f"{_OF_KEY} AND id = ?"
 _BELOW = f"{_OF_KEY} AND seq < ? ORDER BY seq DESC LIMIT ?"
-_INSERT = f"INSERT INTO version (repo, branch, {_FIELDS}) VALUES (?, ?, {', '.join('?' for _ in range(12))})"  # noqa: S608  # constants
+_INSERT = f"INSERT INTO version ({_COLUMNS}) VALUES ({', '.join('?' for _ in range(15))})"  # noqa: S608  # constants
 _REMOVE = "DELETE FROM version WHERE repo = ? AND branch = ? AND key = ? AND seq = ?"
 _NEXT_KEY = "SELECT key FROM version WHERE repo = ? AND branch = ? AND key >= ? ORDER BY key LIMIT 1"
 
@@ -202,7 +203,9 @@ def _insert(tx: Transaction, branch: BranchKey, version: Version) -> None:
         before = _first(tx.db.execute(_BY_ID, (*branch, version.row.key, NULL_VERSION)))
         if before is not None:
             remove(tx, branch, before)
-    tx.db.execute(_INSERT, (*branch, version.seq, version.id, *version.row[:-1]))  # all but its origin
+    key, kind, *rest = version.row[:-1]  # all but its origin
+    values = (*branch, key, version.seq, version.id, int(kind), *rest)
+    tx.db.execute(_INSERT, (*values, crc_of(values)))
 
 
 def _newest(stored: Version | None, key: bytes, current: Row | None) -> Version | None:
@@ -235,6 +238,13 @@ def _first(rows: Cursor) -> Version | None:
     return None if row is None else _version(row)
 
 
-def _version(row: tuple[object, ...]) -> Version:
-    seq, version_id, *rest = row
-    return Version(int(str(seq)), str(version_id), Row._make((*rest, None)))
+def _version(found: tuple[Any, ...]) -> Version:
+    """Return the version of what was read of all columns; raises `RowDamaged` when that is not what was written."""
+    *values, crc = found
+    _, _, key, seq, version_id, *rest = values
+    if crc_of(values) != crc:
+        raise RowDamaged(
+            f"a version of {bytes(key).decode(errors='replace')} does not match its checksum",
+            hint="runner store check tells the damage",
+        )
+    return Version(seq, version_id, Row(key, *rest))

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import trio
 
 from runner.store import Store, events, files, jobs, open_store
+from runner.store.catalog import query
 
 ROUNDS = 50
 PAUSE_SECONDS = 0.5
@@ -54,7 +55,9 @@ async def measure(store: Store, source: Path, number: int) -> Round:
             with trio.move_on_after(1):
                 await news.wait()
     began = time.perf_counter()
-    await store.writer.write(lambda tx: tx.db.execute("UPDATE meta SET value = value WHERE name = 'uuid'").rowcount)
+    await store.writer.write(
+        lambda tx: len(query.write(tx.db, "meta", "UPDATE meta SET value = value WHERE name = 'uuid'"))
+    )
     return Round((found[0].started - commit.finished).total_seconds(), time.perf_counter() - began)
 
 

@@ -9,6 +9,7 @@ import pytest
 from runner.model.ids import CommitId
 from runner.spec.effective import pipeline_of
 from runner.store import Store, branches, clocks, jobs, pipelines, registry, repos
+from runner.store.catalog import query
 from runner.store.check import check_store
 from tests.store.test_triggers import pipeline, run_all
 from tests.store.world import commit_objects
@@ -38,7 +39,7 @@ async def started(store: Store) -> list[CommitId]:
 async def let_pass(store: Store, hours: int) -> None:
     """Let all commits be so much older."""
     older = "UPDATE commits SET finished_us = finished_us - ?"
-    await store.writer.write(lambda tx: tx.db.execute(older, (hours * 3_600_000_000,)).rowcount)
+    await store.writer.write(lambda tx: query.write(tx.db, "commits", older, (hours * 3_600_000_000,)))
 
 
 async def test_a_branch_follows_after_so_many_commits_and_starts_a_job_under_the_id_of_the_last(store):

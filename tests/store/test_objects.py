@@ -16,6 +16,7 @@ from runner.model.errors import Invalid
 from runner.store.blobs import PACK_BLOB_MAX_BYTES, BlobDamaged, BlobMissing, Place, StorageFailed, StoreFull
 from runner.store.blobs.local import LocalBlobs
 from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.query import update
 from runner.store.catalog.schema import prepare
 from runner.store.catalog.sqlite import SqliteCatalog, SqliteWriteConnection
 from runner.store.content import (
@@ -156,12 +157,12 @@ async def test_the_same_bytes_at_once_are_one_blob_and_one_file(parts, size):
 @pytest.mark.parametrize("size", [10, 2 * BATCH_BYTES])
 async def test_a_new_reference_touches_the_epoch_so_that_a_collection_spares_it(parts, size):
     stored = await put(parts, bytes(size))
-    await parts.writer.write(lambda tx: tx.db.execute("UPDATE meta SET value = '7' WHERE name = 'gc_epoch'") and None)
+    await parts.writer.write(lambda tx: update(tx.db, "meta", {"value": "7"}, "name = 'gc_epoch'"))
     epoch = "SELECT epoch FROM blob"
     assert parts.catalog.db.execute(epoch).fetchone() == (0,)
     await put(parts, bytes(size))
     assert parts.catalog.db.execute(epoch).fetchone() == (7,)
-    await parts.writer.write(lambda tx: tx.db.execute("UPDATE meta SET value = '8' WHERE name = 'gc_epoch'") and None)
+    await parts.writer.write(lambda tx: update(tx.db, "meta", {"value": "8"}, "name = 'gc_epoch'"))
     await parts.writer.write(lambda tx: share(tx, stored.content))
     assert parts.catalog.db.execute(epoch).fetchone() == (8,)
 

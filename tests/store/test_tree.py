@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from runner.store import tree
 from runner.store.catalog import schema
 from runner.store.catalog.codes import EntryKind
-from runner.store.entries import COLUMNS, Row, tombstone
+from runner.store.catalog.sums import crc_of
+from runner.store.entries import READ, Row, tombstone
 
 NASTY = "\x00\x7f\u07ff\ud7ff\ue000\uffff\U00010000\U0010ffffa/é"
 keys = st.text(NASTY, min_size=1, max_size=4).map(str.encode)
@@ -35,11 +36,12 @@ def table():
 def catalog_of(db, stacked):
     """Return a catalog whose layer n holds the n-th dict, oldest first; False is a tombstone."""
     db.execute("DELETE FROM entry")
-    marks = ", ".join("?" for _ in ("layer", *Row._fields))
+    marks = ", ".join("?" for _ in ("layer", *Row._fields, "crc"))
     for number, content in enumerate(stacked, 1):
         for key, there in content.items():
-            values = row(key, number) if there else tombstone(key)
-            db.execute(f"INSERT INTO entry (layer, {COLUMNS}) VALUES ({marks})", (number, *values))
+            _, kind, *rest = row(key, number) if there else tombstone(key)
+            values = (number, key, int(kind), *rest)
+            db.execute(f"INSERT INTO entry ({READ}) VALUES ({marks})", (*values, crc_of(values)))
     return db, tuple(range(len(stacked), 0, -1))
 
 

@@ -11,11 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
 from runner.store.catalog.query import Connection
+from runner.store.catalog.sums import sum_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,25 @@ _LENT: dict[Connection, sa.Connection] = {}
 
 def core(db: Connection, *statement: Any) -> sa.CursorResult[Any]:
     """Run a SQLAlchemy statement; goes away."""
-    return _LENT[db].execute(*statement)
+    written: Any = statement[0]
+    if not isinstance(written, sa.Insert | sa.Update):
+        return _LENT[db].execute(*statement)
+    table: Any = written.table
+    columns = [column.name for column in table.columns]
+    result = _LENT[db].execute(written.returning(*table.columns), *statement[1:])
+    rows = [tuple(row)[-len(columns) :] for row in result.fetchall()]
+    sum_rows(db, table.name, columns, rows)
+    return cast("sa.CursorResult[Any]", _Written(rows))
+
+
+class _Written:
+    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+        self.rowcount = len(rows)
+        self._rows = rows
+
+    def scalar_one(self) -> Any:
+        """Return the number of the row that was added."""
+        return self._rows[0][0]
 
 
 def take_back(db: Connection) -> None:

@@ -2,7 +2,8 @@
 
 Marks are ``?``, or ``:name`` with a mapping; truth is 1 or 0; a key that is there already is met with ON CONFLICT and a
 new number told by RETURNING: that much SQLite from 3.35 and PostgreSQL have in common. Whatever reads a few rows asks
-here; what is hot takes the connection's own tuples.
+here; what is hot takes the connection's own tuples. Whatever writes a row of a table whose rows have sums (`sums`) does
+it by `write` and what builds on it, or sums the row itself.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
+
+from runner.store.catalog.sums import KEYS, sum_rows
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -28,6 +31,9 @@ class Cursor(Protocol):
 
     def fetchone(self) -> Any:  # a row holds what the columns hold
         """Return the next row as a tuple; None: there is no more."""
+
+    def fetchmany(self, size: int, /) -> list[Any]:
+        """Return the next rows as tuples; none: there is no more."""
 
     def fetchall(self) -> list[Any]:
         """Return the rows that are left, as tuples."""
@@ -92,20 +98,30 @@ def exists(db: Connection, statement: str, parameters: Parameters = ()) -> bool:
     return db.execute(statement, parameters).fetchone() is not None
 
 
+def write(db: Connection, table: str, statement: str, parameters: Parameters = ()) -> list[Any]:
+    """Run an INSERT or an UPDATE of a table, and give the rows that it wrote their sums; return these rows."""
+    cursor = db.execute(f"{statement} RETURNING *", parameters)
+    columns = tuple(column[0] for column in cursor.description)
+    found = cursor.fetchall()
+    if table in KEYS:
+        sum_rows(db, table, columns, found)
+    return found
+
+
 def insert(db: Connection, table: str, columns: Mapping[str, Any]) -> None:
     """Add a row."""
-    db.execute(_insert(table, tuple(columns)), tuple(columns.values()))
+    write(db, table, _insert(table, tuple(columns)), tuple(columns.values()))
 
 
 def insert_numbered(db: Connection, table: str, columns: Mapping[str, Any]) -> int:
     """Add a row to a table whose rows have an `id`, and return it."""
-    number: int = db.execute(f"{_insert(table, tuple(columns))} RETURNING id", tuple(columns.values())).fetchone()[0]
+    number: int = write(db, table, _insert(table, tuple(columns)), tuple(columns.values()))[0][0]
     return number
 
 
 def update(db: Connection, table: str, columns: Mapping[str, Any], where: str, parameters: Sequence[Any] = ()) -> int:
     """Set columns of the rows for which *where* holds; return how many there were."""
-    return db.execute(_update(table, tuple(columns), where), (*columns.values(), *parameters)).rowcount
+    return len(write(db, table, _update(table, tuple(columns), where), (*columns.values(), *parameters)))
 
 
 def marks(parameters: Sequence[Any]) -> str:

@@ -14,10 +14,11 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from runner.model.address import DEFAULT_PROJECT
 from runner.model.errors import Corrupt, Invalid, Unavailable
+from runner.store.catalog.query import insert
 from runner.store.catalog.tables import metadata
 
 APPLICATION_ID = 0x52554E52  # "RUNR"
-FORMAT = 10
+FORMAT = 11
 """The stored form; `PRAGMA user_version`. One alembic revision for each."""
 
 _VERSIONS = (
@@ -78,8 +79,9 @@ def create(db: sqlite3.Connection) -> None:
         db.execute(statement)
     db.execute(_VERSIONS)
     db.execute("INSERT INTO alembic_version VALUES (?)", (f"{FORMAT:04}",))
-    db.execute("INSERT INTO meta VALUES ('uuid', ?), ('gc_epoch', '0')", (secrets.token_hex(16),))
-    db.execute("INSERT INTO project VALUES (?, '', ?)", (DEFAULT_PROJECT, time.time_ns() // 1000))
+    for name, value in (("uuid", secrets.token_hex(16)), ("gc_epoch", "0")):
+        insert(db, "meta", {"name": name, "value": value})
+    insert(db, "project", {"name": DEFAULT_PROJECT, "description": "", "created_us": time.time_ns() // 1000})
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {FORMAT}")
     db.execute("COMMIT")

@@ -1,7 +1,8 @@
 """The catalog's tables, one per word. Keys are bytes; times are microseconds since 1970 UTC.
 
 Small rows lie in WITHOUT ROWID tables, in the order of their keys. Digests, sizes and ETags stand in the entries
-themselves, so that listing, HEAD and comparison join nothing. Numbers of states stand in `codes`.
+themselves, so that listing, HEAD and comparison join nothing. Numbers of states stand in `codes`. Rows have sums of
+themselves (`sums`).
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ def _some(name: str, kind: type[Any]) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
+def _crc() -> Column[Any]:
+    return Column("crc", INTEGER)  # the sum of the others (`sums`); NULL only between the statements of `query.write`
+
+
 def _number(name: str = "id") -> Column[int]:
     return Column(name, INTEGER, primary_key=True)
 
 
-meta = Table("meta", metadata, Column("name", TEXT, primary_key=True), _some("value", TEXT), **_CLUSTERED)
+meta = Table("meta", metadata, Column("name", TEXT, primary_key=True), _some("value", TEXT), _crc(), **_CLUSTERED)
 
 # Bytes.
 
@@ -67,12 +72,13 @@ extent = Table(
     _some("blob", INTEGER),
     _some("off", INTEGER),
     _some("len", INTEGER),  # at least 1
+    _crc(),
     PrimaryKeyConstraint("manifest", "start"),
     **_CLUSTERED,
 )
 
 part_list = Table(  # what S3 tells of the parts of a multipart object: a JSON array of number, size, ETag, checksum
-    "part_list", metadata, _number(), _some("parts", BLOB), **_NUMBERED
+    "part_list", metadata, _number(), _some("parts", BLOB), _crc(), **_NUMBERED
 )
 
 doomed = Table(  # what a collection found that nothing refers to; removed when that is still so after a grace
@@ -81,6 +87,7 @@ doomed = Table(  # what a collection found that nothing refers to; removed when 
     _some("kind", INTEGER),
     _some("name", TEXT),  # a number, or the name of a file
     _some("since_us", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("kind", "name"),
     **_CLUSTERED,
 )
@@ -93,6 +100,7 @@ project = Table(
     Column("name", TEXT, primary_key=True),
     _some("description", TEXT),
     _some("created_us", INTEGER),
+    _crc(),
     **_CLUSTERED,
 )
 
@@ -104,6 +112,7 @@ repo = Table(
     _some("name", TEXT),
     _some("description", TEXT),
     _some("created_us", INTEGER),
+    _crc(),
     UniqueConstraint("project", "name"),
     **_NUMBERED,
 )
@@ -116,6 +125,7 @@ branch = Table(
     Column("head", INTEGER),
     _some("gen", INTEGER),  # moved by compare-and-swap
     _some("created_us", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("repo", "name"),
     **_CLUSTERED,
 )
@@ -127,6 +137,7 @@ burst = Table(  # what is staged on a branch: its layers, the newest on top
     _some("branch", TEXT),
     _some("layer", INTEGER),
     _some("opened_us", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("repo", "branch", "layer"),
     **_CLUSTERED,
 )
@@ -152,6 +163,7 @@ commit = Table(
     Column("finished_us", INTEGER),
     _some("description", TEXT),
     _some("error", TEXT),
+    _crc(),
     UniqueConstraint("repo", "uuid"),
     **_NUMBERED,
 )
@@ -169,6 +181,7 @@ provenance = Table(
     Column("commit_id", INTEGER, primary_key=True),
     _some("record", BLOB),
     _some("digest", BLOB),  # BLAKE3 of the record, so that damage is seen
+    _crc(),
     sqlite_strict=True,
 )
 
@@ -187,6 +200,7 @@ layer = Table(
     Column("min_key", BLOB),
     Column("max_key", BLOB),
     Column("commit_id", INTEGER),  # whose own it is; of a squashed commit, one that stood on it
+    _crc(),
     **_NUMBERED,
 )
 _unsettled = layer.c.state != int(LayerState.SEALED)
@@ -207,12 +221,13 @@ entry = Table(
     Column("checksum", TEXT),
     Column("parts", INTEGER),  # of a multipart object: its part_list
     Column("origin", INTEGER),  # the layer that it was written into, of one that was copied here; NULL: this one
+    _crc(),
     PrimaryKeyConstraint("layer", "key"),
     **_CLUSTERED,
 )
 
 run = Table(  # a merge of deltas, newest first, a JSON array
-    "run", metadata, Column("layer", INTEGER, primary_key=True), _some("covers", TEXT), sqlite_strict=True
+    "run", metadata, Column("layer", INTEGER, primary_key=True), _some("covers", TEXT), _crc(), sqlite_strict=True
 )
 
 # What buckets of the store view have beside their objects.
@@ -224,6 +239,7 @@ document = Table(  # versioning, tagging, cors, … of a branch
     _some("branch", TEXT),
     _some("name", TEXT),
     _some("body", BLOB),
+    _crc(),
     PrimaryKeyConstraint("repo", "branch", "name"),
     **_CLUSTERED,
 )
@@ -245,6 +261,7 @@ version = Table(  # S3's versions of a branch's keys, the current one too, once 
     Column("meta", BLOB),
     Column("checksum", TEXT),
     Column("parts", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("repo", "branch", "key", "seq"),
     **_CLUSTERED,
 )
@@ -258,6 +275,7 @@ account = Table(
     _number(),
     Column("name", TEXT, nullable=False, unique=True),  # S3's Owner ID and DisplayName
     _some("created_us", INTEGER),
+    _crc(),
     **_NUMBERED,
 )
 
@@ -269,6 +287,7 @@ token = Table(  # known by its SHA-256 alone
     _some("created_us", INTEGER),
     Column("expires_us", INTEGER),
     Column("reads", TEXT),  # repos that it may read and nothing else, a JSON array of numbers; NULL: as the account
+    _crc(),
     **_CLUSTERED,
 )
 
@@ -278,6 +297,7 @@ access = Table(
     _some("account", INTEGER),
     _some("repo", INTEGER),  # 0: every repo
     _some("level", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("account", "repo"),
     **_CLUSTERED,
 )
@@ -296,6 +316,7 @@ upload = Table(
     _some("checksum_type", TEXT),
     _some("created_us", INTEGER),
     Column("completed", BLOB),  # which parts made it an object, so that the same request has the same answer
+    _crc(),
     **_CLUSTERED,
 )
 Index("upload_key", upload.c.place, upload.c.key, upload.c.id)
@@ -312,6 +333,7 @@ part = Table(
     _some("etag", TEXT),
     Column("checksum", TEXT),
     _some("modified_us", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("upload", "n"),
     **_CLUSTERED,
 )
@@ -325,6 +347,7 @@ pipeline = Table(
     _some("project", TEXT),
     _some("name", TEXT),
     _some("created_us", INTEGER),
+    _crc(),
     UniqueConstraint("project", "name"),
     **_NUMBERED,
 )
@@ -337,6 +360,7 @@ pipeline_version = Table(
     _some("digest", TEXT),
     _some("spec", BLOB),
     _some("created_us", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("pipeline", "version"),
     sqlite_strict=True,
 )
@@ -366,6 +390,7 @@ job = Table(
     _some("data_recovered", INTEGER),
     _some("read_bytes", INTEGER),
     _some("written_bytes", INTEGER),
+    _crc(),
     UniqueConstraint("pipeline", "uuid"),
     **_NUMBERED,
 )
@@ -401,6 +426,7 @@ registration = Table(  # pipelines whose jobs triggers make and workers run, by 
     Column("pipeline", INTEGER, primary_key=True, autoincrement=False),
     _some("version", INTEGER),  # of the spec that the jobs have, whatever was run by hand since
     _some("is_stopped", INTEGER),
+    _crc(),
     **_CLUSTERED,
 )
 
@@ -411,6 +437,7 @@ trigger = Table(  # whose jobs a move of a branch makes, also of one that is not
     _some("repo", TEXT),
     _some("branch", TEXT),
     _some("pipeline", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("project", "repo", "branch", "pipeline"),
     **_CLUSTERED,
 )
@@ -422,6 +449,7 @@ follow = Table(  # for which pipelines other branches of the repo may go after a
     _some("repo", TEXT),
     _some("branch", TEXT),
     _some("pipeline", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("project", "repo", "branch", "pipeline"),
     **_CLUSTERED,
 )
@@ -433,12 +461,13 @@ clock = Table(  # branches that move with time, and the last tick of each
     _some("repo", TEXT),
     _some("branch", TEXT),
     _some("ticked_us", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("project", "repo", "branch"),
     **_CLUSTERED,
 )
 
 queue = Table(  # jobs that a trigger made, until they end: they wait for a worker, or are with one
-    "queue", metadata, Column("job", INTEGER, primary_key=True, autoincrement=False), **_CLUSTERED
+    "queue", metadata, Column("job", INTEGER, primary_key=True, autoincrement=False), _crc(), **_CLUSTERED
 )
 
 stop = Table(  # jobs under way that somebody wants to end: whoever runs them does it
@@ -447,6 +476,7 @@ stop = Table(  # jobs under way that somebody wants to end: whoever runs them do
     Column("job", INTEGER, primary_key=True, autoincrement=False),
     _some("reason", TEXT),
     _some("is_anew", INTEGER),  # then it waits for a worker again
+    _crc(),
     **_CLUSTERED,
 )
 
@@ -461,6 +491,7 @@ job_input = Table(
     _some("branch", TEXT),
     _some("uuid", TEXT),
     _some("s3", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("job", "n"),
     **_CLUSTERED,
 )
@@ -478,6 +509,7 @@ datum = Table(
     _some("files", TEXT),  # a JSON array of input, path, objects and bytes of each member
     _some("objects", INTEGER),
     _some("bytes", INTEGER),
+    _crc(),
     UniqueConstraint("job", "datum"),
     **_NUMBERED,
 )
@@ -487,6 +519,7 @@ produced = Table(  # which keys a datum wrote, where each is written by one alon
     metadata,
     _some("datum", INTEGER),
     _some("key", BLOB),
+    _crc(),
     PrimaryKeyConstraint("datum", "key"),
     **_CLUSTERED,
 )
@@ -509,6 +542,7 @@ attempt = Table(
     _some("reason", TEXT),
     _some("objects", INTEGER),
     _some("bytes", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("job", "datum", "number"),
     **_CLUSTERED,
 )
@@ -519,6 +553,7 @@ stack = Table(  # a job's `out`, bottom to top
     _some("job", INTEGER),
     _some("n", INTEGER),
     _some("layer", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("job", "n"),
     **_CLUSTERED,
 )
@@ -530,6 +565,7 @@ log_chunk = Table(
     _some("first_line", INTEGER),
     _some("lines", INTEGER),
     _some("text", BLOB),
+    _crc(),
     PrimaryKeyConstraint("job", "first_line"),
     sqlite_strict=True,
 )
@@ -547,6 +583,7 @@ observed = Table(
     _some("requests", INTEGER),
     _some("first_us", INTEGER),
     _some("last_us", INTEGER),
+    _crc(),
     PrimaryKeyConstraint("job", "input", "key", "op", "detail"),
     **_CLUSTERED,
 )

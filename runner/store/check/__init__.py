@@ -21,6 +21,7 @@ from runner.store.check.content import check_entries, check_layers, check_manife
 from runner.store.check.history import History
 from runner.store.check.references import check_references
 from runner.store.check.report import Problem, Report
+from runner.store.check.rows import check_rows
 from runner.store.check.stored import StoredBytes
 from runner.store.check.tallies import check_tallies
 from runner.store.store import Store
@@ -74,6 +75,8 @@ def _check(store: Store, *, read_data: bool) -> Report:
             check_references(db, report)
         with report.section("tallies"):
             check_tallies(db, report)
+        with report.section("rows"):
+            check_rows(db, report, breathe=breathe)
         History(db, report, breathe).check()
         with report.section("open work"):
             _note_open_work(db, report)

@@ -83,7 +83,7 @@ def check_entries(db: Connection, report: Report, *, breathe: Callable[[], None]
         entry = _Entry._make(row)
         why = _wrong_key(entry.key) or _wrong_entry(entry)
         if why:
-            report.tell(f"an entry of layer {layer} {why}", [places.of_entry(layer, entry.key)])
+            report.tell(f"an entry of layer {layer} {why}", places.of_entry(layer, entry.key))
     for upload, number in db.execute(_PARTS):
         report.tell(f"part {number} of the upload {upload} has other content than it says")
 
@@ -103,7 +103,7 @@ def check_layers(db: Connection, report: Report) -> None:
     places = Places(db)
     for layer, *numbers in db.execute(_MEASURED, (LayerState.SEALED,)):
         if numbers[:5] != numbers[5:]:
-            report.tell(f"layer {layer} does not hold what it held when it was sealed", [places.of_layer(layer)])
+            report.tell(f"layer {layer} does not hold what it held when it was sealed", places.of_layer(layer))
 
 
 def _wrong_manifest(db: Connection, manifest: int, digest: bytes, size: int) -> str:

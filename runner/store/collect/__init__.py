@@ -26,7 +26,7 @@ from runner.store.blobs import Place
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
 from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, update
 from runner.store.check import breather
 from runner.store.collect import packs
 from runner.store.collect.doom import sweep
@@ -194,7 +194,7 @@ _EPOCH = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'gc_epoch'"
 
 def _begin_epoch(tx: Transaction) -> int:
     (epoch,) = tx.db.execute(_EPOCH).fetchone()
-    tx.db.execute("UPDATE meta SET value = ? WHERE name = 'gc_epoch'", (str(epoch + 1),))
+    update(tx.db, "meta", {"value": str(epoch + 1)}, "name = 'gc_epoch'")
     return int(epoch) + 1
 
 

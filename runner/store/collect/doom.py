@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from runner.store.catalog.codes import Doomed
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.sums import crc_of
 from runner.store.store import Store
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ T = TypeVar("T")
 SLOT = 2000
 """Removed in one transaction, so that a PUT beside it waits for some milliseconds."""
 
-_NOTE = "INSERT INTO doomed (kind, name, since_us) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO NOTHING"
+_NOTE = "INSERT INTO doomed (kind, name, since_us, crc) VALUES (?, ?, ?, ?) ON CONFLICT (kind, name) DO NOTHING"
 _RIPE = "SELECT name FROM doomed WHERE kind = ? AND since_us <= ? AND name IN (SELECT value FROM json_each(?))"
 _FORGET = "DELETE FROM doomed WHERE kind = ? AND name IN (SELECT value FROM json_each(?))"
 
@@ -57,7 +58,8 @@ def _sweep(
     grace_us: int,
     remove: Callable[[Transaction, Sequence[str]], T],
 ) -> T:
-    tx.db.executemany(_NOTE, [(kind, name, tx.now_us) for name in names])
+    rows = [(int(kind), name, tx.now_us) for name in names]
+    tx.db.executemany(_NOTE, [(*row, crc_of(row)) for row in rows])
     due = [name for (name,) in tx.db.execute(_RIPE, (kind, tx.now_us - grace_us, json.dumps(names))).fetchall()]
     removed = remove(tx, due)
     _forget(tx, kind, due)

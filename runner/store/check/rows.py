@@ -1,0 +1,25 @@
+"""Rows: each is what was written, by the sum that it holds of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runner.store.catalog.query import Connection
+from runner.store.catalog.sums import KEYS, is_right
+from runner.store.check.naming import Naming, told
+from runner.store.check.report import Report
+
+
+def check_rows(db: Connection, report: Report, *, breathe: Callable[[], None]) -> None:
+    """Every row of every table with sums is what was written."""
+    naming = Naming(db)
+    for table, keys in KEYS.items():
+        with report.section(f"table {table}"):
+            cursor = db.execute(f"SELECT * FROM {table}")  # noqa: S608  # names of the catalog
+            columns = tuple(column[0] for column in cursor.description)
+            for row in cursor:
+                breathe()
+                if not is_right(columns, row):
+                    found = dict(zip(columns, row, strict=True))
+                    named = ", ".join(f"{key} {told(found[key])}" for key in keys)
+                    report.tell(f"a row of the table {table} was damaged: {named}", naming.of(table, found))
