@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.cli.compare import compare, tally
 from runner.cli.stories import Change, InputRead, Story
 from runner.model.address import Address
 from runner.model.commit import Commit
@@ -16,7 +15,7 @@ from runner.model.errors import Invalid, NotFound
 from runner.model.ids import CommitId
 from runner.model.job import Attempt, Job, JobDatum, JobInput, JobState
 from runner.model.provenance import Observed, ReadKind
-from runner.store import Store, branches, commits, files, jobs, pipelines
+from runner.store import Store, branches, commits, files, folders, jobs, pipelines
 from runner.store.refusals import NoSuchKey
 
 _PAGE = 1000
@@ -150,9 +149,8 @@ async def _change(store: Store, output: Commit | None) -> Change | None:
     if output is None or output.parent is None:
         return None
     parent = await commits.resolve(store, Address(output.project, output.repo, output.parent))
-    if parent.digest == output.digest:
-        return Change()
-    return tally([difference async for difference in compare(store, parent, output)])
+    whole = (await folders.changes(store, parent, output)).whole
+    return Change(whole.added, whole.changed, whole.removed)
 
 
 async def _with_reads(store: Store, story: Story) -> Story:

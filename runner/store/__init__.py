@@ -28,6 +28,7 @@ Words
 - A *branch* points at a commit and counts its moves; nothing else ever changes once it is finished.
 - A *burst* is what was written to a branch and is no commit yet: an open layer, above sealed ones that are about to
   become commits. What a branch holds for whoever writes to it is its bursts above its head.
+- A *difference* says what a commit changed in its parent, counted by folder when it was made.
 - A *tally* says how many jobs of a pipeline ended in a state, and in which half hour; counted when each did.
 - What is *doomed* was found by a collection with nothing that refers to it; it goes when its grace is over.
 - A *registration* says by which version of its spec the jobs of a pipeline are made, when a branch moves that a

@@ -15,7 +15,6 @@ from runner.store import commits, deltas, open_commits, refs, repos, staged, sta
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Stored
-from runner.store.contentsum import ContentSum
 from runner.store.entries import Row
 from runner.store.owners import owning_new
 from runner.store.staging import Stack
@@ -88,14 +87,14 @@ class Change:
             RefMoved: Somebody else committed to the branch meanwhile; begin again from its new head.
         """
         started_us = await self._store.writer.write(self._seal)
-        content = await deltas.content_above(self._store, self._ref.head, self._stack.below, (self._stack.top,))
-        if self._open_commit is None and self.head is not None and content.digest() == self.head.digest:
+        above = await deltas.content_above(self._store, self._ref.head, self._stack.below, (self._stack.top,))
+        if self._open_commit is None and self.head is not None and above.content.digest() == self.head.digest:
             return self.head, False
 
         def publish(tx: Transaction) -> Commit:
             if count is not None:
                 count(tx)
-            return self._publish(tx, content, started_us=started_us, description=description, propagates=propagates)
+            return self._publish(tx, above, started_us=started_us, description=description, propagates=propagates)
 
         commit = await self._store.writer.write(publish)
         self._is_committed = True
@@ -116,7 +115,7 @@ class Change:
     def _drop(self, tx: Transaction) -> None:
         staging.set_state(tx, self._stack.top, LayerState.DROPPING)
 
-    def _publish(self, tx: Transaction, content: ContentSum, **how: Any) -> Commit:
+    def _publish(self, tx: Transaction, above: deltas.Above, **how: Any) -> Commit:
         layer = self._stack.top
         branch = staged.BranchKey(self._ref.repo, self._ref.name)
         if open_commits.find(tx.db, branch) != self._open_commit:
@@ -125,7 +124,7 @@ class Change:
             return open_commits.add(tx, self._ref, layer)
         if not staged.give_way(tx, branch, layer):
             raise refs.RefMoved(f"writes to the branch {self._ref.name} become a commit first", hint="try again")
-        return deltas.publish(tx, self._ref, layer, content, **how)
+        return deltas.publish(tx, self._ref, layer, above, **how)
 
 
 @asynccontextmanager

@@ -12,7 +12,6 @@ from runner.model.commit import Commit
 from runner.store import commits, deltas, open_commits, refs, staged, staging, uploads
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
-from runner.store.contentsum import ContentSum
 from runner.store.owners import owning
 from runner.store.refs import Ref, RefMoved
 from runner.store.staged import BranchKey, Pending
@@ -64,17 +63,17 @@ async def _publish(store: Store, branch: BranchKey, pending: Pending) -> Commit 
         ref = refs.find(db, *branch)
         head = None if ref is None else ref.head
         below = () if head is None else commits.read_set(db, head)
-        content = await deltas.content_above(store, head, below, (pending.layer,))
+        above = await deltas.content_above(store, head, below, (pending.layer,))
         try:
             return await store.writer.write(
-                partial(_publish_above, branch=branch, ref=ref, pending=pending, content=content)
+                partial(_publish_above, branch=branch, ref=ref, pending=pending, above=above)
             )
         except RefMoved:
             continue  # by an import, say: what it made is below now
 
 
 def _publish_above(
-    tx: Transaction, branch: BranchKey, ref: Ref | None, pending: Pending, content: ContentSum
+    tx: Transaction, branch: BranchKey, ref: Ref | None, pending: Pending, above: deltas.Above
 ) -> Commit | None:
     if open_commits.find(tx.db, branch) is not None or not staged.forget(tx, branch, pending.layer):
         return None
@@ -83,4 +82,4 @@ def _publish_above(
         staging.set_state(tx, pending.layer, LayerState.DROPPING)
         return None
     uploads.forget_completed(tx, uploads.place_of_branch(*branch))
-    return deltas.publish(tx, ref, pending.layer, content, started_us=pending.opened_us)
+    return deltas.publish(tx, ref, pending.layer, above, started_us=pending.opened_us)

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from runner.model.commit import Commit, CommitOrigin
 from runner.model.ids import new_commit_id
-from runner.store import commits, refs, runs, staging, tree, triggers
+from runner.store import commits, folders, refs, runs, staging, tree, triggers
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
+from runner.store.folders import FolderCounts
 from runner.store.store import Store
 
 
-async def content_above(store: Store, head: int | None, below: tree.ReadSet, layers: tree.ReadSet) -> ContentSum:
+class Above(NamedTuple):
+    """What a head holds with some layers on top, and what these change in it."""
+
+    content: ContentSum
+    changes: FolderCounts
+
+
+async def content_above(store: Store, head: int | None, below: tree.ReadSet, layers: tree.ReadSet) -> Above:
     """Return what *head*, which is read through *below*, holds with *layers* on top; costs what these hold."""
     catalog = store.catalog
-    content = commits.content_of(catalog.db, head)
+    above = Above(commits.content_of(catalog.db, head), FolderCounts())
     async for row in tree.walk(catalog.db, layers, tombstones=True):
         before = tree.find(catalog.db, below, row.key)
+        after = None if row.kind == EntryKind.TOMBSTONE else row
         if before is not None:
-            content.remove(before)
-        if row.kind != EntryKind.TOMBSTONE:
-            content.add(row)
-    return content
+            above.content.remove(before)
+        if after is not None:
+            above.content.add(after)
+        if not tree.is_same(before, after):
+            above.changes.add(before, after)
+    return above
 
 
 def publish(
     tx: Transaction,
     ref: refs.Ref,
     layer: int,
-    content: ContentSum,
+    above: Above,
     *,
     started_us: int,
     description: str = "",
@@ -48,12 +61,13 @@ def publish(
         base=ref.head,
         layers=(layer,),
         read_set=runs.merged(tx, (layer, *below)),
-        content=content,
+        content=above.content,
         origin=CommitOrigin.USER,
         started_us=started_us,
         description=description,
     )
     number = commits.insert(tx, draft)
+    folders.keep(tx, number, above.changes)
     refs.move(tx, ref, number)
     if propagates:
         triggers.notice(tx, ref, draft.id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from blake3 import blake3
@@ -17,7 +17,7 @@ from runner.model.errors import Conflict
 from runner.model.ids import CommitId
 from runner.model.job import JobState
 from runner.model.provenance import SCHEMA, Record, canonical
-from runner.store import commits, ends, refs, runs, staging, stops, tree, triggers, uploads
+from runner.store import commits, ends, folders, refs, runs, staging, stops, tree, triggers, uploads
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction, core
@@ -25,6 +25,7 @@ from runner.store.catalog.query import Connection
 from runner.store.commits import Draft
 from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
+from runner.store.folders import FolderCounts
 from runner.store.store import Store
 
 NOT_COPIED_STATUS = 75
@@ -90,10 +91,17 @@ async def content_of(store: Store, layers: tree.ReadSet) -> ContentSum:
     return content
 
 
-def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> Commit:
+class Compared(NamedTuple):
+    """What a sealed output changes in the commit of that number; None: in nothing."""
+
+    head: int | None
+    changes: FolderCounts
+
+
+def publish(tx: Transaction, job: int, record: Record, content: ContentSum, compared: Compared | None = None) -> Commit:
     """Make a sealed job's output a commit of its branch; record, ref and job state are one transaction with it.
 
-    Again: the same commit.
+    Again: the same commit. What it was *compared* with is kept where that is still the head.
 
     Raises:
         JobLost, BranchGone.
@@ -120,6 +128,8 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum) -> C
             started_us=row.created_us,
         ),
     )
+    if compared is not None and compared.head == ref.head:
+        folders.keep(tx, number, compared.changes)
     refs.move(tx, ref, number)
     triggers.notice(tx, ref, CommitId(row.uuid))
     text = canonical(dict(record))

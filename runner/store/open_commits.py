@@ -15,12 +15,11 @@ from runner.model.address import DEFAULT_BRANCH
 from runner.model.commit import Commit, CommitOrigin, CommitState
 from runner.model.errors import Conflict, NotFound
 from runner.model.ids import CommitId, new_commit_id
-from runner.store import commits, deltas, refs, repos, runs, staged, staging, triggers, uploads
+from runner.store import commits, deltas, folders, refs, repos, runs, staged, staging, triggers, uploads
 from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
-from runner.store.contentsum import ContentSum
 from runner.store.refs import RefMoved
 from runner.store.staged import BranchKey
 from runner.store.store import Store
@@ -118,9 +117,9 @@ async def finish(store: Store, project: str, repo: str, branch: str, description
     key = BranchKey(repos.require(store.catalog.db, project, repo), branch)
     for tries_left in reversed(range(TRIES)):
         found = await store.writer.write(partial(_seal, branch=key))
-        content = await deltas.content_above(store, found.ref.head, _below(store.catalog.db, found), found.layers)
+        above = await deltas.content_above(store, found.ref.head, _below(store.catalog.db, found), found.layers)
         try:
-            finished = partial(_finish, branch=key, found=found, content=content, description=description)
+            finished = partial(_finish, branch=key, found=found, above=above, description=description)
             commit = await store.writer.write(finished)
         except RefMoved:
             if not tries_left:
@@ -161,7 +160,7 @@ def _below(db: Connection, found: _Staged) -> ReadSet:
     return () if found.ref.head is None else commits.read_set(db, found.ref.head)
 
 
-def _finish(tx: Transaction, branch: BranchKey, found: _Staged, content: ContentSum, description: str) -> Commit:
+def _finish(tx: Transaction, branch: BranchKey, found: _Staged, above: deltas.Above, description: str) -> Commit:
     number = _require(tx, branch)
     if staged.layers(tx.db, branch) != found.layers:
         raise RefMoved(f"others write to the branch {branch.name} all the time", hint="try again")
@@ -175,14 +174,15 @@ def _finish(tx: Transaction, branch: BranchKey, found: _Staged, content: Content
         "layers": json.dumps(found.layers),
         "read_set": json.dumps(runs.merged(tx, (*found.layers, *_below(tx.db, found)))),
         "state": COMMIT_STATE.code(CommitState.FINISHED),
-        "digest": content.digest(),
-        "content_sum": content.state(),
-        "objects": content.objects,
-        "bytes": content.size_bytes,
+        "digest": above.content.digest(),
+        "content_sum": above.content.state(),
+        "objects": above.content.objects,
+        "bytes": above.content.size_bytes,
         "finished_us": tx.now_us,
     } | ({"description": description} if description else {})
     query.update(tx.db, "commits", values, "id = ?", (number,))
     commits.own(tx, number, found.layers)
+    folders.keep(tx, number, above.changes)
     refs.move(tx, found.ref, number)
     commit = commits.inspect_number(tx.db, number)
     triggers.notice(tx, found.ref, CommitId(commit.id))

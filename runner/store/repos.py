@@ -34,6 +34,7 @@ _SELECT = f"""
 
 _REMOVE = (
     "DELETE FROM provenance WHERE commit_id IN (SELECT id FROM commits WHERE repo = ?)",
+    "DELETE FROM difference WHERE commit_id IN (SELECT id FROM commits WHERE repo = ?)",
     "DELETE FROM commits WHERE repo = ?",
     "DELETE FROM branch WHERE repo = ?",
     "DELETE FROM access WHERE repo = ?",

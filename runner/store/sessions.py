@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Self
 
@@ -27,6 +28,7 @@ from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction, core
 from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
+from runner.store.folders import FolderCounts
 from runner.store.gate import Door, Gate
 from runner.store.jobdatums import JobDatums
 from runner.store.output import OutBucket
@@ -99,6 +101,7 @@ class JobSession:
         self._owner = owner
         self._readable = readable
         self._content = ContentSum()
+        self._compared: finishing.Compared | None = None
         db = store.catalog.db
         self.inputs: Sequence[JobInput] = self.job.inputs
         self._traffic: dict[str, Traffic] = {}
@@ -209,18 +212,18 @@ class JobSession:
         ref = refs.find(db, row.output_repo, row.output_branch)
         head = None if ref is None else ref.head
         before = () if head is None else commits.read_set(db, head)
-        added = changed = removed = 0
+        changes = FolderCounts()
         async for old, new in tree.diff(self._store.catalog.db, before, finishing.stack_of(db, self._number)):
-            added += old is None
-            removed += new is None
-            changed += old is not None and new is not None
+            changes.add(old, new)
+        self._compared = finishing.Compared(head, changes)
+        whole = changes.whole()
         return OutputSummary(
             digest=self._content.digest(),
             objects=self._content.objects,
             size_bytes=self._content.size_bytes,
-            added=added,
-            changed=changed,
-            removed=removed,
+            added=whole.added,
+            changed=whole.changed,
+            removed=whole.removed,
             parent=None if head is None else commits.inspect_number(db, head).id,
         )
 
@@ -232,7 +235,10 @@ class JobSession:
         Raises:
             JobLost, BranchGone.
         """
-        commit = await self._store.writer.write(lambda tx: finishing.publish(tx, self._number, record, self._content))
+        publish = partial(
+            finishing.publish, job=self._number, record=record, content=self._content, compared=self._compared
+        )
+        commit = await self._store.writer.write(publish)
         self._store.hints.tell()
         return commit
 

@@ -20,7 +20,7 @@ from runner.model.address import Address
 from runner.model.commit import Commit, CommitState
 from runner.model.errors import Conflict, Invalid, NotFound
 from runner.model.ids import is_id_prefix
-from runner.store import commits, staged
+from runner.store import commits, folders, staged
 from runner.store.catalog import tables as t
 from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction, core
@@ -205,6 +205,7 @@ def _refuse_readers(tx: Transaction, rows: Collection[_Row]) -> None:
 
 def _remove(tx: Transaction, row: _Row) -> None:
     """Take one commit out: history goes around it, and what it changed goes into what stands on it."""
+    folders.forget(tx, [row.id, *_children(tx, row)])
     core(tx.db, sa.update(t.commit).where(t.commit.c.parent == row.id).values(parent=row.parent))
     for number in _standing(tx, row):
         own = core(tx.db, sa.select(t.commit.c.layers).where(t.commit.c.id == number)).scalar_one()

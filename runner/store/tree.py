@@ -255,7 +255,7 @@ async def _diff_above(
     async with aclosing(walk(db, above, prefix, tombstones=True)) as rows:
         async for row in rows:
             old, new = find(db, before, row.key), find(db, after, row.key)
-            if not _is_same(old, new):
+            if not is_same(old, new):
                 yield old, new
 
 
@@ -271,12 +271,12 @@ async def _diff_all(db: Connection, before: ReadSet, after: ReadSet, prefix: byt
                 yield None, right
                 right = await anext(new, None)
             else:
-                if not _is_same(left, right):
+                if not is_same(left, right):
                     yield left, right
                 left, right = await anext(old, None), await anext(new, None)
 
 
-def _is_same(left: Row | None, right: Row | None) -> bool:
+def is_same(left: Row | None, right: Row | None) -> bool:
     """Tell whether two rows of a key hold the same; None: there is none."""
     if left is None or right is None:
         return left is right

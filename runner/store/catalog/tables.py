@@ -185,6 +185,10 @@ provenance = Table(
     sqlite_strict=True,
 )
 
+difference = Table(  # what a commit changed in its parent, by folder: `folders.FolderCounts`
+    "difference", metadata, Column("commit_id", INTEGER, primary_key=True), _some("folders", BLOB), sqlite_strict=True
+)
+
 # Content.
 
 layer = Table(

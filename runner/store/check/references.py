@@ -47,6 +47,7 @@ _BELONGINGS = (
     _Belonging("part", "x.upload", "upload", "o.id = x.upload"),
     _Belonging("token", "x.created_us", "account", _ACCOUNT),
     _Belonging("access", "x.repo", "account", _ACCOUNT),
+    _Belonging("difference", "x.commit_id", "commits", "o.id = x.commit_id"),
     _Belonging("run", "x.layer", "layer", "o.id = x.layer"),
 )
 _LEVELS = ", ".join(str(int(level)) for level in AccessLevel)

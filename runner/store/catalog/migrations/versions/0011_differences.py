@@ -1,0 +1,16 @@
+"""What a commit changes in its parent is counted by folder when it is made."""
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Add the table; of older commits it is counted when somebody asks."""
+    op.execute("""CREATE TABLE difference (
+    commit_id INTEGER NOT NULL,
+    folders BLOB NOT NULL,
+    PRIMARY KEY (commit_id)
+)
+ STRICT""")
