@@ -1,6 +1,6 @@
 """The versioned store. Knows no HTTP, no processes.
 
-The stored form, format 11
+The stored form, format 12
 -------------------------
 
 A store is a folder::

@@ -54,7 +54,7 @@ async def test_an_older_catalog_is_copied_before_it_is_migrated(tmp_path, monkey
     monkeypatch.setattr(migrate, "upgrade", lambda *_: None)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:  # another process on the store
         db.execute("PRAGMA journal_mode = WAL").fetchall()
-        db.execute("INSERT INTO meta VALUES ('in', 'the log yet')")
+        db.execute("INSERT INTO meta (name, value) VALUES ('in', 'the log yet')")
         copy = migrate.migrate(path, 1)
         before = list(db.iterdump())
     assert copy.name == "db.format-1"
