@@ -182,7 +182,7 @@ async def test_what_stands_on_a_squashed_commit_is_counted_anew(store):
 
 
 async def test_a_count_that_belongs_to_no_commit_is_found(store):
-    await store.writer.write(lambda tx: tx.db.execute("INSERT INTO difference VALUES (77, x'5b5d')"))
+    await store.writer.write(lambda tx: folders.keep(tx, 77, FolderCounts()))
     assert [each.what for each in (await check_store(store)).problems] == [
         "difference 77 belongs to a commits that is not there"
     ]

@@ -31,6 +31,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "clock": ("project", "repo", "branch"),
     "commits": ("id",),
     "datum": ("id",),
+    "difference": ("commit_id",),
     "document": ("repo", "branch", "name"),
     "doomed": ("kind", "name"),
     "entry": ("layer", "key"),

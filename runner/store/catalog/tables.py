@@ -186,7 +186,12 @@ provenance = Table(
 )
 
 difference = Table(  # what a commit changed in its parent, by folder: `folders.FolderCounts`
-    "difference", metadata, Column("commit_id", INTEGER, primary_key=True), _some("folders", BLOB), sqlite_strict=True
+    "difference",
+    metadata,
+    Column("commit_id", INTEGER, primary_key=True),
+    _some("folders", BLOB),
+    _crc(),
+    sqlite_strict=True,
 )
 
 # Content.

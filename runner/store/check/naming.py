@@ -85,6 +85,7 @@ _NAMED: dict[str, Callable[[Naming, Found], Iterable[str]]] = {
     "clock": _of_place,
     "commits": lambda naming, row: [naming.branch(row["repo"], row["uuid"]), *naming.places.of_commit(row["id"])],
     "datum": _of_job,
+    "difference": lambda naming, row: [naming.commit(row["commit_id"])],
     "document": _of_branch,
     "doomed": lambda _, row: [f"what is to be collected: {told(row['name'])}"],
     "entry": lambda naming, row: naming.places.of_entry(row["layer"], row["key"]),

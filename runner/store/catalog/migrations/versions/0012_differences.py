@@ -11,6 +11,7 @@ def upgrade() -> None:
     op.execute("""CREATE TABLE difference (
     commit_id INTEGER NOT NULL,
     folders BLOB NOT NULL,
+    crc INTEGER,
     PRIMARY KEY (commit_id)
 )
  STRICT""")
