@@ -40,7 +40,6 @@ def k8s() -> None:
 @click.option("--service-account", metavar="NAME", help="Whom the pods are to the cluster.")
 @click.option("--store-claim", metavar="NAME", help="Claim that holds the embedded store; default: runner-store.")
 @click.option("--store-secret", metavar="NAME/KEY", help="Secret that holds the URL of a PostgreSQL store.")
-@click.option("--blobs", metavar="URL", help="Where that store keeps its blobs.")
 @click.pass_obj
 def render(options: Options, /, spec: Path, **said: Any) -> int:
     """Print what runs SPEC in a cluster, for kubectl apply -f -: as YAML, or as JSON with -o json.
@@ -80,7 +79,7 @@ def _request(options: Options, said: dict[str, Any]) -> tuple[Request, str]:
         raise OptionsConflict("--store is a store of this machine, not of a cluster", hint=hint)
     if said["store_claim"] and said["store_secret"]:
         raise OptionsConflict("--store-claim and --store-secret are two stores", hint="give one of them")
-    if bool(said["blobs"]) != bool(said["store_secret"]):
+    if bool(options.blobs) != bool(said["store_secret"]):
         raise OptionsConflict("--store-secret and --blobs belong together", hint="an embedded store has its own blobs")
     settings = host_settings.load({"project": options.project} if options.project else {}, options.config)
     request = Request(
@@ -92,7 +91,7 @@ def _request(options: Options, said: dict[str, Any]) -> tuple[Request, str]:
         service_account=said["service_account"] or "",
         store_claim=said["store_claim"] or CLAIM,
         store_secret=_secret_key(said["store_secret"]),
-        blobs=said["blobs"] or "",
+        blobs=options.blobs or "",
         has_service=said["service"],
         grace_seconds=settings.job.grace_seconds,
     )

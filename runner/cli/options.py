@@ -28,6 +28,7 @@ class Options:
     """
 
     store: str | None = None
+    blobs: str | None = None
     config: str | None = None
     project: str | None = None
     log_format: str | None = None
@@ -60,6 +61,7 @@ def global_options() -> list[click.Option]:
     levels = ("debug", "info", "warning", "error")
     return [
         _global("--store", metavar="FOLDER", help="The store."),
+        _global("--blobs", metavar="URL", help="Where a new store keeps its blobs."),
         _global("--config", metavar="FILE", help="Settings file."),
         _global("--project", metavar="NAME", help="Project of names that say none."),
         _global("--log-format", type=click.Choice(formats), help="How stderr is written."),

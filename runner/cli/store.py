@@ -95,8 +95,9 @@ async def gc(options: Options, *, dry_run: bool, grace: str | None, quarantine: 
 
     async with opened(options) as world:
         chosen = world.settings.gc
+        usual = chosen.remote_grace_seconds if world.store.blobs.is_remote else chosen.grace_seconds
         graces = Graces(
-            chosen.grace_seconds if grace is None else parse_duration(grace),
+            usual if grace is None else parse_duration(grace),
             chosen.quarantine_seconds if quarantine is None else parse_duration(quarantine),
         )
         found = await collect(world.store, graces, dry_run=dry_run)

@@ -18,7 +18,8 @@ from runner.host.settings import Settings
 from runner.model import address
 from runner.model.address import Address
 from runner.model.commit import Commit
-from runner.store import Store, StoreSettings, branches, commits, open_store
+from runner.store import Store, branches, commits
+from runner.supervisor.storage import open_configured
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -79,6 +80,7 @@ def flags_of(options: Options) -> dict[str, object]:
     """Return what the command line said of the settings."""
     flags = {
         "store": options.store,
+        "blobs": options.blobs,
         "project": options.project,
         "log_format": options.log_format,
         "log_level": options.log_level,
@@ -95,6 +97,5 @@ def settings_of(options: Options, more: Mapping[str, object] | None = None) -> S
 async def opened(options: Options) -> AsyncIterator[World]:
     """Open the store for one command; raises what `open_store` raises."""
     settings = settings_of(options)
-    storage = StoreSettings(allow_network_folder=settings.storage.allow_network_folder)
-    async with open_store(settings.store, settings=storage) as store:
+    async with open_configured(settings) as store:
         yield World(store, options, settings, settings.project, datetime.now().astimezone(), look_at(sys.stdout))

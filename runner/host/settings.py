@@ -42,6 +42,7 @@ class StorageSettings:
     """``[storage]``."""
 
     allow_network_folder: bool
+    retry_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class GcSettings:
     """``[gc]``."""
 
     grace_seconds: float
+    remote_grace_seconds: float
     quarantine_seconds: float
 
 
@@ -136,6 +138,7 @@ class Settings:
     """All of them."""
 
     store: Path
+    blobs: str
     project: str
     log_format: Literal["auto", "plain", "json"]
     log_level: Literal["debug", "info", "warning", "error"]

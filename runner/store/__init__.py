@@ -1,13 +1,14 @@
 """The versioned store. Knows no HTTP, no processes.
 
-The stored form, format 12
+The stored form, format 13
 -------------------------
 
 A store is a folder::
 
     catalog.sqlite3           what is known, in SQLite with WAL; its tables: `catalog.tables`
     catalog.sqlite3.format-N  the catalog as it was before it was migrated from format N
-    blobs/                    bytes: `blobs.local`, `blobs.frames`
+    blobs/                    bytes: `blobs.local`, `blobs.frames`; where ``meta`` names another place for them they lie
+                              there: a folder of the same form, or an object store (`blobs.remote`)
     locks/writer              held around every write transaction and every checkpoint
     locks/…                   names that have an owner, each held by it for as long as it lives: `owners.folder`
     events/…                  sockets of who listens for hints: `hints.folder`

@@ -13,9 +13,10 @@ import trio
 
 from runner.model.errors import Invalid, Unavailable
 from runner.store import settle
-from runner.store.blobs.local import LocalBlobs
+from runner.store.blobs import located
 from runner.store.catalog import schema
-from runner.store.catalog.engine import Engine
+from runner.store.catalog.engine import Engine, WriteConnection
+from runner.store.catalog.query import Connection
 from runner.store.catalog.sqlite import CATALOG_NAME, LOCKS_FOLDER, Sqlite
 from runner.store.hints.folder import FolderHints
 from runner.store.merges import Merges
@@ -57,8 +58,8 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
     An older form is migrated after a copy of the catalog was made. Jobs whose runner died are settled.
 
     Raises:
-        NetworkFolder, NotAStore, NewerFormat: (Invalid)
-        FolderRefused, CatalogRefused: (Unavailable)
+        NetworkFolder, NotAStore, NewerFormat, BlobsElsewhere, BlobsTaken, LocationInvalid, ExtraMissing: (Invalid)
+        FolderRefused, CatalogRefused, StorageFailed: (Unavailable)
         CatalogDamaged: (Corrupt)
         Whatever the block raises, as it is.
 
@@ -72,13 +73,18 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
         parts.callback(connection.close)
         catalog = engine.open_reader()
         parts.callback(catalog.close)
-        blobs = LocalBlobs(folder / "blobs")
+        place = _known(catalog.db, "blobs")
+        if place is None:
+            place = await trio.to_thread.run_sync(_choose_blobs, connection, settings)
+        _refuse_elsewhere(folder, place, settings)
+        blobs = located.open_blobs(place, folder / "blobs", _known(catalog.db, "uuid") or "", settings.retry_seconds)
         parts.callback(blobs.close)
+        credentials = located.credentials_of(place)
         writer = Writer(connection, blobs)
         owners, hints = FolderOwners(folder), FolderHints(folder)
         owners.forget_dead()
         objects, merges = Objects(catalog, writer, blobs), Merges(catalog, writer, owners)
-        store = Store(folder, settings, engine, owners, hints, catalog, writer, blobs, objects, merges)
+        store = Store(folder, settings, engine, owners, hints, catalog, writer, blobs, objects, merges, credentials)
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)
             try:
@@ -114,6 +120,33 @@ def _prepare(folder: Path, settings: StoreSettings) -> Engine:
         hint = "choose a folder that can be written with --store"
         raise FolderRefused(f"the store's folder {folder} cannot be used: {exc.strerror}", hint=hint) from exc
     return engine
+
+
+def _known(db: Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _choose_blobs(connection: WriteConnection, settings: StoreSettings) -> str:
+    """Take a place for the blobs of a new store, for good; return what was chosen, perhaps by another process."""
+    with connection.begin() as tx:
+        store = _known(tx.db, "uuid") or ""
+    place = located.canonical(settings.blobs)
+    located.take(place, store, settings.retry_seconds)
+    with connection.begin() as tx:
+        chosen = _known(tx.db, "blobs")
+        if chosen is None:
+            tx.db.execute("INSERT INTO meta (name, value) VALUES ('blobs', ?)", (place,))
+    return place if chosen is None else chosen
+
+
+def _refuse_elsewhere(folder: Path, place: str, settings: StoreSettings) -> None:
+    own = str((folder / "blobs").absolute())
+    if settings.blobs and located.canonical(settings.blobs) != (place or own):
+        raise located.BlobsElsewhere(
+            f"the store {folder} keeps its blobs in {place or own}, not in {settings.blobs}",
+            hint="leave --blobs out, or make a new store",
+        )
 
 
 def _refuse_foreign(folder: Path) -> None:

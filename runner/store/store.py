@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,13 @@ class StoreSettings:
     Attributes:
         allow_network_folder: Open it although its folder lies on a network or FUSE file system, where locks and
             shared memory may not work.
+        blobs: Where bytes are kept, a folder or a URL; empty: where the store keeps them, a new one in its own folder.
+        retry_seconds: For so long requests to an object store are repeated.
     """
 
     allow_network_folder: bool = False
+    blobs: str = ""
+    retry_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Store:
         catalog: Reads, on the loop's thread.
         writer: All writes.
         blobs: Bytes by place.
+        credentials: Patterns of the variables that hold what opens it; user code inherits none of them.
         objects: Bytes in and out.
         merges: Keeps reads of long histories short.
     """
@@ -52,3 +58,4 @@ class Store:
     blobs: Blobs
     objects: Objects
     merges: Merges
+    credentials: Sequence[str] = ()

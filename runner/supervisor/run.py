@@ -149,7 +149,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         open_telemetry(log, answered=[requests.take]) as telemetry,
     ):
         serve = partial(gateway_of_attempt, options=options_of(settings.gateway, telemetry.answered))
-        ready = prepare(request.pipeline, await host_of(settings, scratch, request.secrets, telemetry.spans))
+        ready = prepare(request.pipeline, await host_of(store, settings, scratch, request.secrets, telemetry.spans))
         with trio.CancelScope() as scope:
             async with beside(partial(cancel_when_asked, stop, scope)):
                 pinned = await inputs.pin(
@@ -179,14 +179,17 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
         yield RunResult(store, outcome, requests, exported)
 
 
-async def host_of(settings: Settings, scratch: Path, secrets: Mapping[tuple[str, str], Path], spans: Spans) -> JobHost:
-    """Return what this machine and its settings give to jobs; *secrets* are files by name and key."""
+async def host_of(
+    store: Store, settings: Settings, scratch: Path, secrets: Mapping[tuple[str, str], Path], spans: Spans
+) -> JobHost:
+    """Return what this machine and its settings give to jobs of *store*; *secrets* are files by name and key."""
     return JobHost(
         inherited=inherited_environment(),
         scratch=scratch,
         isolation=NO_ISOLATION if settings.job.namespaces == "off" else await find_isolation(),
         machine=this_machine(),
         settings=settings.job,
+        credentials=store.credentials,
         region=settings.gateway.region,
         new_token=new_token if settings.auth.enabled else None,
         secrets_folder=settings.secrets.folder,

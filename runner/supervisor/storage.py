@@ -10,5 +10,9 @@ from runner.store import Store, StoreSettings, open_store
 
 def open_configured(settings: Settings) -> AbstractAsyncContextManager[Store]:
     """Open the store; raises what `open_store` raises."""
-    storage = StoreSettings(allow_network_folder=settings.storage.allow_network_folder)
+    storage = StoreSettings(
+        allow_network_folder=settings.storage.allow_network_folder,
+        blobs=settings.blobs,
+        retry_seconds=settings.storage.retry_seconds,
+    )
     return open_store(settings.store, settings=storage)

@@ -99,7 +99,7 @@ async def work(
         open_telemetry(log, ended=[admin.metrics.ended], answered=[admin.metrics.answered]) as telemetry,
     ):
         options = options_of(settings.gateway, telemetry.answered)
-        host = await host_of(settings, scratch, request.secrets, telemetry.spans)
+        host = await host_of(store, settings, scratch, request.secrets, telemetry.spans)
         worker = _Worker(settings, request, store, host=host, options=options, log=log, stop=stop)
         await worker.register()
         _log.info("worker.started", message=f"watching for {', '.join(worker.names)}")

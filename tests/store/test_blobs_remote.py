@@ -18,7 +18,7 @@ def client():
 
 @pytest.fixture
 def blobs(client):
-    claim(client, URL, STORE)
+    claim(lambda: client, URL, STORE)
     return RemoteBlobs(URL, lambda: client, STORE)
 
 

@@ -9,14 +9,14 @@ import trio
 
 from runner.model.address import parse
 from runner.model.job import JobState
-from runner.store import branches, commits, files, repos, settle
+from runner.store import branches, commits, repos, settle
 from runner.store.blobs.memory import MemoryBlobs
 from runner.store.check import check_store
 from runner.store.collect import Collected, CollectionUnderWay, Graces, collect
 from runner.store.owners import owning
 from runner.store.squash import delete, squash
 from tests.store.test_session import write
-from tests.store.world import commit_objects, open_session, read_all
+from tests.store.world import commit_objects, content, open_session
 
 AT_ONCE = Graces(0, 0)
 LARGE = 200_000  # bytes of a blob with a file of its own
@@ -29,14 +29,6 @@ def large() -> bytes:
 
 def bytes_on_disk(store) -> int:
     return sum(size for _, size in store.blobs.files())
-
-
-async def content(store, address: str) -> dict[bytes, bytes]:
-    bucket = files.bucket_of(store, await commits.resolve(store, parse(address)))
-    found = {}
-    for entry in (await bucket.list(b"", b"", b"", 1000)).items:
-        found[entry.key] = await read_all(await bucket.get(entry.key))
-    return found
 
 
 async def sound(store) -> list[str]:

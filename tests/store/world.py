@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 
+from runner.model.address import parse
 from runner.model.entry import Attributes, Checksum
 from runner.model.job import JobInput
 from runner.model.pipeline import PfsInput, Pipeline, Transform
-from runner.store import Store, begin, pipelines
+from runner.store import Store, begin, commits, files, pipelines
 from runner.store.changes import open_change
 from runner.store.sessions import JobSession
 
@@ -68,3 +69,12 @@ async def list_all(bucket, prefix=b"", delimiter=b"", limit=1000) -> list[object
         items += [item if isinstance(item, bytes) else item.key for item in page.items]
         after = page.next_after
     return items
+
+
+async def content(store: Store, address: str) -> dict[bytes, bytes]:
+    """Return what the first 1,000 keys of a commit hold."""
+    bucket = files.bucket_of(store, await commits.resolve(store, parse(address)))
+    found = {}
+    for entry in (await bucket.list(b"", b"", b"", 1000)).items:
+        found[entry.key] = await read_all(await bucket.get(entry.key))
+    return found

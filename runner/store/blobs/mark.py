@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,8 @@ def refusals(url: str) -> Iterator[None]:
         raise StorageFailed(f"cannot use {url}: {objectstores.sentence(exc)}", hint=hint) from exc
 
 
-def claim(client: ObjectStore, url: str, store: str) -> None:
-    """Take *url* for the store with the id *store*, for good.
+def claim(connect: Callable[[], ObjectStore], url: str, store: str) -> None:
+    """Take *url*, which *connect* leads to, for the store with the id *store*, for good.
 
     Raises:
         BlobsTaken: (Invalid) It is another's.
@@ -43,6 +43,7 @@ def claim(client: ObjectStore, url: str, store: str) -> None:
     from obstore.exceptions import AlreadyExistsError
 
     with refusals(url):
+        client = connect()
         if _marked(client) is None:
             with suppress(AlreadyExistsError):
                 obstore.put(client, MARK, f"{store}\n".encode(), mode="create")
@@ -71,7 +72,12 @@ def check_mark(client: ObjectStore, url: str, store: str) -> None:
             f"{url} holds no blobs of a store any more", hint=f"its object {MARK} is gone, or the whole place"
         )
     if found != store:
-        raise BlobsTaken(
-            f"{url} holds the blobs of another store, {found}",
-            hint=f"choose another prefix; when that store is no more, remove the object {MARK} there",
-        )
+        raise taken(url, found)
+
+
+def taken(place: str, store: str) -> BlobsTaken:
+    """Return the error that tells whose *place* is."""
+    return BlobsTaken(
+        f"{place} holds the blobs of another store, {store}",
+        hint=f"choose another place; when that store is no more, remove {MARK} there",
+    )

@@ -18,7 +18,7 @@ from runner.store.catalog.query import insert
 from runner.store.catalog.tables import metadata
 
 APPLICATION_ID = 0x52554E52  # "RUNR"
-FORMAT = 12
+FORMAT = 13
 """The stored form; `PRAGMA user_version`. One alembic revision for each."""
 
 _VERSIONS = (

@@ -1,0 +1,102 @@
+"""Where a store keeps its blobs: in its own folder, in another one, or in an object store.
+
+A store remembers the place as `canonical` writes it, and keeps it for good: rows that name bytes elsewhere would name
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from runner.host import objectstores
+from runner.host.home import expand_home
+from runner.model.errors import Invalid
+from runner.store.blobs import Blobs, StorageFailed
+from runner.store.blobs.local import LocalBlobs
+from runner.store.blobs.mark import MARK, BlobsTaken, claim, taken
+from runner.store.blobs.system import refusals
+
+OWN = ""
+"""The folder ``blobs`` of the store itself."""
+
+
+class BlobsElsewhere(Invalid):
+    """The store keeps its blobs in another place than the one that was said."""
+
+
+def canonical(said: str) -> str:
+    """Return a place as a store remembers it: a URL without a slash at its end, or the path of a folder.
+
+    Raises:
+        NoHome: (Invalid)
+    """
+    if not said:
+        return OWN
+    scheme, is_url, rest = said.partition("://")
+    return f"{scheme}://{rest.rstrip('/')}" if is_url else str(expand_home(said).absolute())
+
+
+def take(place: str, store: str, retry_seconds: float) -> None:
+    """Claim *place* for a store that is about to be made, by its id.
+
+    Raises:
+        LocationInvalid, ExtraMissing, BlobsTaken: (Invalid)
+        StorageFailed: (Unavailable)
+    """
+    if "://" in place:
+        location = objectstores.locate(place, "blobs")
+        claim(partial(location.open, retry_seconds), place, store)
+    elif place != OWN:
+        with refusals(place):
+            Path(place).mkdir(parents=True, exist_ok=True)
+            try:
+                with Path(place, MARK).open("x", encoding="utf-8") as mark:
+                    mark.write(f"{store}\n")
+            except FileExistsError:
+                _check_folder(place, store)
+
+
+def open_blobs(place: str, own: Path, store: str, retry_seconds: float) -> Blobs:
+    """Open what lies at *place*; an object store is asked only when it is needed.
+
+    Args:
+        place: As the store remembers it.
+        own: Its own folder for blobs.
+        store: Its id.
+        retry_seconds: For so long requests over a network are repeated.
+
+    Raises:
+        LocationInvalid, ExtraMissing, BlobsTaken: (Invalid)
+        StorageFailed: (Unavailable)
+    """
+    if "://" in place:
+        from runner.store.blobs.remote import RemoteBlobs
+
+        location = objectstores.locate(place, "blobs")
+        return RemoteBlobs(place, partial(location.open, retry_seconds), store)
+    if place == OWN:
+        return LocalBlobs(own)
+    with refusals(place):
+        _check_folder(place, store)
+    return LocalBlobs(Path(place))
+
+
+def credentials_of(place: str) -> Sequence[str]:
+    """Return patterns of the variables that may hold what opens *place*."""
+    return objectstores.locate(place, "blobs").credentials if "://" in place else ()
+
+
+def _check_folder(place: str, store: str) -> None:
+    try:
+        found = Path(place, MARK).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError as exc:
+        raise StorageFailed(
+            f"{place} holds no blobs of a store", hint=f"see whether it is mounted: {MARK} is not there"
+        ) from exc
+    if found != store:
+        raise taken(place, found)
+
+
+__all__ = ["BlobsElsewhere", "BlobsTaken", "canonical", "credentials_of", "open_blobs", "take"]

@@ -1,0 +1,67 @@
+"""Where a store keeps its blobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.host.objectstores import LocationInvalid
+from runner.store import StoreSettings, open_store
+from runner.store.blobs import StorageFailed
+from runner.store.blobs.located import BlobsElsewhere
+from runner.store.blobs.mark import BlobsTaken
+from tests.store.world import commit_objects, content
+
+
+async def test_a_store_keeps_its_blobs_where_it_was_made_for_good(tmp_path):
+    elsewhere = tmp_path / "shared"
+    settings = StoreSettings(blobs=str(elsewhere))
+    async with open_store(tmp_path / "s", settings=settings) as store:
+        await commit_objects(store, {b"k": b"v" * 200_000, b"small": b"v"})
+    assert len([path for path in elsewhere.rglob("*") if path.is_file()]) == 3  # a pack, a file, whose it is
+    assert not (tmp_path / "s" / "blobs").exists()
+    async with open_store(tmp_path / "s") as store:
+        assert await content(store, "data@master") == {b"k": b"v" * 200_000, b"small": b"v"}
+    other = StoreSettings(blobs=str(tmp_path / "other"))
+    with pytest.raises(BlobsElsewhere, match=str(elsewhere)):
+        async with open_store(tmp_path / "s", settings=other):
+            pass
+    async with open_store(tmp_path / "own"):
+        pass
+    for place in (str(tmp_path / "own" / "blobs"), ""):
+        async with open_store(tmp_path / "own", settings=StoreSettings(blobs=place)):
+            pass
+    with pytest.raises(BlobsElsewhere):
+        async with open_store(tmp_path / "own", settings=settings):
+            pass
+
+
+async def test_two_stores_never_share_a_place_for_blobs(tmp_path):
+    settings = StoreSettings(blobs=str(tmp_path / "shared"))
+    async with open_store(tmp_path / "one", settings=settings):
+        pass
+    with pytest.raises(BlobsTaken, match="another store"):
+        async with open_store(tmp_path / "two", settings=settings):
+            pass
+    async with open_store(tmp_path / "two", settings=StoreSettings(blobs=str(tmp_path / "free"))) as store:
+        await commit_objects(store, {b"k": b"v"})
+
+
+async def test_a_folder_for_blobs_that_is_not_there_any_more_is_not_made_anew(tmp_path):
+    settings = StoreSettings(blobs=str(tmp_path / "mount"))
+    async with open_store(tmp_path / "s", settings=settings):
+        pass
+    (tmp_path / "mount").rename(tmp_path / "unmounted")
+    (tmp_path / "mount").mkdir()
+    with pytest.raises(StorageFailed, match="holds no blobs"):
+        async with open_store(tmp_path / "s"):
+            pass
+
+
+@pytest.mark.parametrize("url", ["ftp://host/x", "s3://", "s3://key:secret@bucket/x", "s3://bucket/x?token=secret"])
+async def test_a_place_for_blobs_that_makes_no_sense_is_refused_and_another_may_be_said(tmp_path, url):
+    with pytest.raises(LocationInvalid) as caught:
+        async with open_store(tmp_path / "s", settings=StoreSettings(blobs=url)):
+            pass
+    assert "secret" not in caught.value.message
+    async with open_store(tmp_path / "s", settings=StoreSettings(blobs=str(tmp_path / "b"))):
+        pass
