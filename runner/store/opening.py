@@ -16,7 +16,7 @@ from runner.store import settle
 from runner.store.blobs import located
 from runner.store.catalog import schema
 from runner.store.catalog.engine import Engine, WriteConnection
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, insert, value
 from runner.store.catalog.sqlite import CATALOG_NAME, LOCKS_FOLDER, Sqlite
 from runner.store.hints.folder import FolderHints
 from runner.store.merges import Merges
@@ -123,8 +123,8 @@ def _prepare(folder: Path, settings: StoreSettings) -> Engine:
 
 
 def _known(db: Connection, name: str) -> str | None:
-    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row[0])
+    found = value(db, "SELECT value FROM meta WHERE name = ?", (name,))
+    return None if found is None else str(found)
 
 
 def _choose_blobs(connection: WriteConnection, settings: StoreSettings) -> str:
@@ -136,7 +136,7 @@ def _choose_blobs(connection: WriteConnection, settings: StoreSettings) -> str:
     with connection.begin() as tx:
         chosen = _known(tx.db, "blobs")
         if chosen is None:
-            tx.db.execute("INSERT INTO meta (name, value) VALUES ('blobs', ?)", (place,))
+            insert(tx.db, "meta", {"name": "blobs", "value": place})
     return place if chosen is None else chosen
 
 

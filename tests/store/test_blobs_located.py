@@ -9,6 +9,7 @@ from runner.store import StoreSettings, open_store
 from runner.store.blobs import StorageFailed
 from runner.store.blobs.located import BlobsElsewhere
 from runner.store.blobs.mark import BlobsTaken
+from runner.store.check import check_store
 from tests.store.world import commit_objects, content
 
 
@@ -21,6 +22,7 @@ async def test_a_store_keeps_its_blobs_where_it_was_made_for_good(tmp_path):
     assert not (tmp_path / "s" / "blobs").exists()
     async with open_store(tmp_path / "s") as store:
         assert await content(store, "data@master") == {b"k": b"v" * 200_000, b"small": b"v"}
+        assert (await check_store(store)).problems == []
     other = StoreSettings(blobs=str(tmp_path / "other"))
     with pytest.raises(BlobsElsewhere, match=str(elsewhere)):
         async with open_store(tmp_path / "s", settings=other):
