@@ -14,15 +14,13 @@ import string
 import time
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
 from runner.model.account import EVERY_REPO, Access, AccessLevel, Account
 from runner.model.address import check_name
 from runner.model.errors import Conflict, Invalid, NotFound
 from runner.store import repos
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection, insert
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.refusals import AccessDenied
 from runner.store.rights import Rights
 from runner.store.store import Store
@@ -37,6 +35,20 @@ _ALL = 0  # the number of no repo
 _FIND = """
     SELECT a.id, a.name, t.reads FROM token t JOIN account a ON a.id = t.account
     WHERE t.digest = ? AND (t.expires_us IS NULL OR t.expires_us > ?)
+"""
+_ACCOUNTS = """
+    SELECT a.id, a.name, a.created_us, coalesce(n.tokens, 0) AS tokens FROM account a
+    LEFT JOIN (
+        SELECT account, count(*) AS tokens FROM token WHERE expires_us IS NULL OR expires_us > ? GROUP BY account
+    ) n ON n.account = a.id ORDER BY a.name
+"""
+_ACCESS = """
+    SELECT a.account, a.repo, a.level, r.project, r.name FROM access a
+    LEFT JOIN repo r ON r.id = a.repo ORDER BY r.project NULLS FIRST, r.name
+"""
+_GRANT = """
+    INSERT INTO access (account, repo, level) VALUES (?, ?, ?)
+    ON CONFLICT (account, repo) DO UPDATE SET level = excluded.level
 """
 
 
@@ -87,8 +99,7 @@ async def create(store: Store, name: str, access: Sequence[Access] = (), token: 
     def insert(tx: Transaction) -> None:
         if _find(tx.db, name) is not None:
             raise AccountExists(f"the account {name} exists already", hint=f"runner account token {name} makes a token")
-        statement = sa.insert(t.account).values(name=name, created_us=tx.now_us).returning(t.account.c.id)
-        account = core(tx.db, statement).scalar_one()
+        account = query.insert_numbered(tx.db, "account", {"name": name, "created_us": tx.now_us})
         for each in access:
             repo = _ALL if each.repo == EVERY_REPO else repos.require(tx.db, each.project, each.repo)
             grant(tx, account, repo, each.level)
@@ -131,25 +142,14 @@ async def issue(
 async def list_accounts(store: Store) -> Sequence[Account]:
     """Return all accounts by name."""
     db = store.catalog.db
-    now_us = time.time_ns() // 1000
-    alive = sa.select(t.token.c.account, sa.func.count().label("tokens")).where(
-        t.token.c.expires_us.is_(None) | (t.token.c.expires_us > now_us)
-    )
-    tokens: dict[int, int] = {row.account: row.tokens for row in core(db, alive.group_by(t.token.c.account))}
     access: dict[int, list[Access]] = {}
-    rows = core(
-        db,
-        sa.select(t.access, t.repo.c.project, t.repo.c.name)
-        .outerjoin(t.repo, t.repo.c.id == t.access.c.repo)
-        .order_by(t.repo.c.project, t.repo.c.name),
-    )
-    for row in rows:
+    for row in query.rows(db, _ACCESS):
         repo = EVERY_REPO if row.repo == _ALL else row.name
         each = Access(row.project or "", repo, AccessLevel(row.level))
         access.setdefault(row.account, []).append(each)
     return [
-        Account(row.name, from_us(row.created_us), tokens.get(row.id, 0), tuple(access.get(row.id, ())))
-        for row in core(db, sa.select(t.account).order_by(t.account.c.name))
+        Account(row.name, from_us(row.created_us), row.tokens, tuple(access.get(row.id, ())))
+        for row in query.rows(db, _ACCOUNTS, (time.time_ns() // 1000,))
     ]
 
 
@@ -158,30 +158,29 @@ async def revoke(store: Store, name: str) -> None:
 
     def run(tx: Transaction) -> None:
         account = _require(tx.db, name)
-        core(tx.db, sa.delete(t.token).where(t.token.c.account == account))
-        core(tx.db, sa.delete(t.access).where(t.access.c.account == account))
-        core(tx.db, sa.delete(t.account).where(t.account.c.id == account))
+        tx.db.execute("DELETE FROM token WHERE account = ?", (account,))
+        tx.db.execute("DELETE FROM access WHERE account = ?", (account,))
+        tx.db.execute("DELETE FROM account WHERE id = ?", (account,))
 
     await store.writer.write(run)
 
 
 def own(tx: Transaction, account: int, repo: int) -> None:
     """Let a repo that is new belong to an account; raises `AccessDenied` when that was revoked meanwhile."""
-    if tx.db.execute("SELECT 1 FROM account WHERE id = ?", (account,)).fetchone() is None:
+    if not query.exists(tx.db, "SELECT 1 FROM account WHERE id = ?", (account,)):
         raise AccessDenied("the account was revoked")
     grant(tx, account, repo, AccessLevel.OWNER)
 
 
 def grant(tx: Transaction, account: int, repo: int, level: AccessLevel) -> None:
     """Let an account do something with a repo."""
-    tx.db.execute("DELETE FROM access WHERE account = ? AND repo = ?", (account, repo))
-    insert(tx.db, "access", {"account": account, "repo": repo, "level": level})
+    query.write(tx.db, "access", _GRANT, (account, repo, level))
 
 
 def _keep(
     tx: Transaction, account: int, token: str, *, seconds: float | None = None, reads: Sequence[int] | None = None
 ) -> None:
-    if tx.db.execute("SELECT 1 FROM token WHERE digest = ?", (_digest(token),)).fetchone() is not None:
+    if query.exists(tx.db, "SELECT 1 FROM token WHERE digest = ?", (_digest(token),)):
         raise TokenInvalid("this token is an account's already", hint="leave it out, and one is drawn")
     tx.db.execute("DELETE FROM token WHERE expires_us <= ?", (tx.now_us,))
     expires_us = None if seconds is None else tx.now_us + int(seconds * 1_000_000)
@@ -192,7 +191,7 @@ def _keep(
         "expires_us": expires_us,
         "reads": None if reads is None else json.dumps(reads),
     }
-    core(tx.db, sa.insert(t.token).values(values))
+    query.insert(tx.db, "token", values)
 
 
 def _checked(token: str | None) -> str:
@@ -208,7 +207,7 @@ def _digest(token: str) -> bytes:
 
 
 def _find(db: Connection, name: str) -> int | None:
-    found: int | None = core(db, sa.select(t.account.c.id).where(t.account.c.name == name)).scalar()
+    found: int | None = query.value(db, "SELECT id FROM account WHERE name = ?", (name,))
     return found
 
 
