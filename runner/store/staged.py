@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.errors import Unavailable
 from runner.store import staging, uploads
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import LayerState
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection, insert, write
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.refusals import NoSuchBucket
 from runner.store.staging import Stack
 from runner.store.tree import ReadSet
@@ -125,7 +123,7 @@ def add(tx: Transaction, branch: BranchKey, newer: int) -> None:
 def seal(tx: Transaction, branch: BranchKey, owner: str) -> None:
     """Let nothing more into the layer that *owner* fills; the next write begins another."""
     states = {"sealed": LayerState.SEALED, "open": LayerState.OPEN}
-    write(tx.db, "layer", _SEAL, {**states, "owner": owner, "repo": branch.repo, "branch": branch.name})
+    query.write(tx.db, "layer", _SEAL, {**states, "owner": owner, "repo": branch.repo, "branch": branch.name})
 
 
 def oldest(db: Connection, branch: BranchKey) -> Pending | None:
@@ -136,10 +134,8 @@ def oldest(db: Connection, branch: BranchKey) -> Pending | None:
 
 def forget(tx: Transaction, branch: BranchKey, layer: int) -> bool:
     """Take a layer off what is staged; False: somebody else did."""
-    statement = sa.delete(t.burst).where(
-        t.burst.c.repo == branch.repo, t.burst.c.branch == branch.name, t.burst.c.layer == layer
-    )
-    return core(tx.db, statement).rowcount == 1
+    statement = "DELETE FROM burst WHERE repo = ? AND branch = ? AND layer = ?"
+    return tx.db.execute(statement, (*branch, layer)).rowcount == 1
 
 
 def drop(tx: Transaction, branch: BranchKey) -> None:
@@ -193,4 +189,4 @@ def _below(rows: list[tuple[str | None, int | None, int | None, str | None]]) ->
 
 def _stage(tx: Transaction, branch: BranchKey, layer: int) -> None:
     values = {"repo": branch.repo, "branch": branch.name, "layer": layer, "opened_us": tx.now_us}
-    insert(tx.db, "burst", values)
+    query.insert(tx.db, "burst", values)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.entry import NO_CONDITION, Condition, Entry, Part
 from runner.store import tree
-from runner.store.catalog import tables as t
-from runner.store.catalog.codes import LayerKind, LayerState
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection, update, write
+from runner.store.catalog import query
+from runner.store.catalog.codes import EntryKind, LayerKind, LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.catalog.sums import crc_of
 from runner.store.entries import READ, Row, encode_parts, row_of, tombstone
 from runner.store.refusals import NoSuchKey, PreconditionFailed, ViewClosed
@@ -24,6 +22,14 @@ _PUT = (
     f"INSERT INTO entry ({READ}) VALUES ({_MARKS})"  # noqa: S608  # constants
     f" ON CONFLICT (layer, key) DO UPDATE SET {_SET}"
 )
+_MEASURE = f"""
+    UPDATE layer SET (rows, tombstones, bytes, min_key, max_key) = (
+        SELECT count(*), count(*) FILTER (WHERE e.kind = {EntryKind.TOMBSTONE:d}),
+            coalesce(sum(e.size), 0), min(e.key), max(e.key)
+        FROM entry e WHERE e.layer = layer.id
+    )
+    WHERE id = ?
+"""  # noqa: S608  # constants
 
 
 class Stack(NamedTuple):
@@ -41,14 +47,12 @@ class Stack(NamedTuple):
 def open_layer(tx: Transaction, owner: str) -> int:
     """Begin a layer and return its number; *owner* names the lock that its writer holds."""
     values = {"kind": LayerKind.DELTA, "state": LayerState.OPEN, "owner": owner}
-    layer: int = core(tx.db, sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
-    return layer
+    return query.insert_numbered(tx.db, "layer", values)
 
 
 def require_open(tx: Transaction, layer: int) -> None:
     """Raise `ViewClosed` unless *layer* still takes entries."""
-    row = tx.db.execute("SELECT state FROM layer WHERE id = ?", (layer,)).fetchone()
-    if row is None or row[0] != LayerState.OPEN:
+    if query.value(tx.db, "SELECT state FROM layer WHERE id = ?", (layer,)) != LayerState.OPEN:
         raise ViewClosed("the attempt has ended; nothing can be written any more")
 
 
@@ -75,10 +79,7 @@ def keep_parts(tx: Transaction, parts: Sequence[Part]) -> int | None:
     """Write a part list and return its number; None when there are no parts."""
     if not parts:
         return None
-    number: int = core(
-        tx.db, sa.insert(t.part_list).values(parts=encode_parts(parts)).returning(t.part_list.c.id)
-    ).scalar_one()
-    return number
+    return query.insert_numbered(tx.db, "part_list", {"parts": encode_parts(parts)})
 
 
 def put_row(tx: Transaction, layer: int, row: Row) -> None:
@@ -106,26 +107,14 @@ def delete(tx: Transaction, stack: Stack, key: bytes, condition: Condition = NO_
 
 def set_state(tx: Transaction, layer: int, state: LayerState) -> None:
     """Seal a layer, or put it aside; it takes no entries from then on."""
-    update(tx.db, "layer", {"state": state}, "id = ?", (layer,))
+    query.update(tx.db, "layer", {"state": state}, "id = ?", (layer,))
 
 
 def measure(tx: Transaction, layer: int) -> tuple[int, int]:
     """Note what a sealed layer holds, for reads and merges; return its objects and their bytes."""
-    write(
-        tx.db,
-        "layer",
-        """
-        UPDATE layer SET (rows, tombstones, bytes, min_key, max_key) =
-          (SELECT count(*), count(*) FILTER (WHERE kind = 0), coalesce(sum(size), 0), min(key), max(key)
-           FROM entry WHERE entry.layer = layer.id)
-        WHERE id = ?
-        """,
-        (layer,),
-    )
-    rows, tombstones, size_bytes = tx.db.execute(
-        "SELECT rows, tombstones, bytes FROM layer WHERE id = ?", (layer,)
-    ).fetchone()
-    return rows - tombstones, size_bytes
+    query.write(tx.db, "layer", _MEASURE, (layer,))
+    objects, size_bytes = query.one(tx.db, "SELECT rows - tombstones, bytes FROM layer WHERE id = ?", (layer,))
+    return objects, size_bytes
 
 
 def remove_rows(tx: Transaction, layer: int, limit: int) -> bool:

@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from runner.host import digests
 from runner.model.entry import (
     PART_NUMBER_MAX,
@@ -29,10 +27,9 @@ from runner.model.entry import (
 )
 from runner.store import content, staging, tree
 from runner.store.catalog import query
-from runner.store.catalog import tables as t
 from runner.store.catalog.codes import EntryKind
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection, write
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.content import Slice, Stored
 from runner.store.entries import Row, decode_attributes, encode_attributes, row_of, whole_entry_of
 from runner.store.refusals import BadChecksum, InvalidPart, NoSuchUpload, PartTooSmall
@@ -46,6 +43,7 @@ Keep = Callable[[Transaction, Stack, Entry, int | None], Entry]
 PART_MIN_BYTES = 5 * 1024 * 1024
 """Of every part but the last (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html)."""
 COMPLETED_KEPT_US = 24 * 3600 * 1_000_000
+_SELECT = "SELECT id, place, key, meta, algorithm, checksum_type, created_us, completed FROM upload"
 
 
 def place_of_layer(layer: int) -> str:
@@ -78,7 +76,7 @@ def create(
         "checksum_type": checksum_type,
         "created_us": tx.now_us,
     }
-    core(tx.db, sa.insert(t.upload).values(values))
+    query.insert(tx.db, "upload", values)
     return upload
 
 
@@ -91,13 +89,18 @@ def put_part(tx: Transaction, place: str, upload: Upload, part: Part, stored: St
     """Store a part over the one of the same number; raises `NoSuchUpload`."""
     require_open(tx, place, upload)
     tx.db.execute("DELETE FROM part WHERE upload = ? AND n = ?", (upload.id, part.number))
-    write(
-        tx.db,
-        "part",
-        "INSERT INTO part (upload, n, kind, content, digest, size, etag, checksum, modified_us)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (upload.id, part.number, *stored.content, stored.digest, stored.size, part.etag, part.checksum, tx.now_us),
-    )
+    values = {
+        "upload": upload.id,
+        "n": part.number,
+        "kind": stored.content.kind,
+        "content": stored.content.id,
+        "digest": stored.digest,
+        "size": stored.size,
+        "etag": part.etag,
+        "checksum": part.checksum,
+        "modified_us": tx.now_us,
+    }
+    query.insert(tx.db, "part", values)
     return Part(part.number, stored.size, part.etag, part.checksum, from_us(tx.now_us))
 
 
@@ -111,10 +114,8 @@ def list_parts(db: Connection, place: str, upload: Upload, after: int, limit: in
     """Return parts with numbers above *after*, and whether there are more; raises `NoSuchUpload`."""
     if _row(db, place, upload.id, upload.key).completed is not None:
         raise NoSuchUpload("the upload is complete")
-    columns = t.part.c
-    rows = core(
-        db, sa.select(t.part).where(columns.upload == upload.id, columns.n > after).order_by(columns.n).limit(limit + 1)
-    ).fetchall()
+    statement = "SELECT n, size, etag, checksum, modified_us FROM part WHERE upload = ? AND n > ? ORDER BY n LIMIT ?"
+    rows = query.rows(db, statement, (upload.id, after, limit + 1))
     parts = [Part(row.n, row.size, row.etag, row.checksum, from_us(row.modified_us)) for row in rows[:limit]]
     return parts, len(rows) > limit
 
@@ -123,16 +124,17 @@ def list_uploads(
     db: Connection, place: str, prefix: bytes, after: tuple[bytes, str], limit: int
 ) -> tuple[Sequence[Upload], bool]:
     """Return uploads in progress by key and id after a position; without an id: after all uploads of that key."""
-    columns = t.upload.c
-    key, upload_id = after
-    beyond = columns.key > key
-    if upload_id:
-        beyond |= (columns.key == key) & (columns.id > upload_id)
-    statement = sa.select(t.upload).where(columns.place == place, columns.completed.is_(None), columns.key >= prefix)
+    conditions = ["place = ?", "completed IS NULL", "key >= ?"]
+    parameters: list[Any] = [place, prefix]
     end = tree.prefix_end(prefix)
     if end is not None:
-        statement = statement.where(columns.key < end)
-    rows = core(db, statement.where(beyond).order_by(columns.key, columns.id).limit(limit + 1)).fetchall()
+        conditions.append("key < ?")
+        parameters.append(end)
+    key, upload_id = after
+    conditions.append("(key, id) > (?, ?)" if upload_id else "key > ?")
+    parameters += after if upload_id else (key,)
+    statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY key, id LIMIT ?"  # constants
+    rows = query.rows(db, statement, (*parameters, limit + 1))
     return [_upload(row) for row in rows[:limit]], len(rows) > limit
 
 
@@ -194,16 +196,16 @@ def complete(
     entry = keep(tx, stack, entry, part_list)
     row = [_text(value) for value in row_of(entry, part_list)]
     answer = json.dumps({"parts": _wanted(listed), "row": row, "version": entry.version}).encode()
-    core(tx.db, sa.update(t.upload).where(t.upload.c.id == upload.id).values(completed=answer))
-    core(tx.db, sa.delete(t.part).where(t.part.c.upload == upload.id))
+    query.update(tx.db, "upload", {"completed": answer}, "id = ?", (upload.id,))
+    tx.db.execute("DELETE FROM part WHERE upload = ?", (upload.id,))
     return entry
 
 
 def abort(tx: Transaction, place: str, upload: Upload) -> None:
     """Forget an upload and its parts; raises `NoSuchUpload`."""
     require_open(tx, place, upload)
-    core(tx.db, sa.delete(t.part).where(t.part.c.upload == upload.id))
-    core(tx.db, sa.delete(t.upload).where(t.upload.c.id == upload.id))
+    tx.db.execute("DELETE FROM part WHERE upload = ?", (upload.id,))
+    tx.db.execute("DELETE FROM upload WHERE id = ?", (upload.id,))
 
 
 def drop_all(tx: Transaction, place: str) -> int:
@@ -216,18 +218,18 @@ def drop_all(tx: Transaction, place: str) -> int:
 
 def forget_completed(tx: Transaction, place: str) -> None:
     """Forget what old uploads at *place* became: nobody asks again after a day."""
-    is_old = t.upload.c.created_us < tx.now_us - COMPLETED_KEPT_US
-    core(tx.db, sa.delete(t.upload).where(t.upload.c.place == place, t.upload.c.completed.is_not(None), is_old))
+    statement = "DELETE FROM upload WHERE place = ? AND completed IS NOT NULL AND created_us < ?"
+    tx.db.execute(statement, (place, tx.now_us - COMPLETED_KEPT_US))
 
 
-def _row(db: Connection, place: str, upload_id: str, key: bytes) -> sa.Row[Any]:
-    row = core(db, sa.select(t.upload).where(t.upload.c.id == upload_id)).first()
+def _row(db: Connection, place: str, upload_id: str, key: bytes) -> query.Row:
+    row = query.row(db, f"{_SELECT} WHERE id = ?", (upload_id,))
     if row is None or row.place != place or row.key != key:
         raise NoSuchUpload("there is no such upload")
     return row
 
 
-def _upload(row: sa.Row[Any]) -> Upload:
+def _upload(row: query.Row) -> Upload:
     return Upload(
         row.id,
         row.key,
@@ -240,7 +242,8 @@ def _upload(row: sa.Row[Any]) -> Upload:
 
 def _listed(tx: Transaction, upload: Upload, listed: Sequence[CompletedPart]) -> tuple[list[Part], list[Slice]]:
     """Return the parts that the client names, and their bytes; raises `InvalidPart`, `PartTooSmall`."""
-    rows = {row.n: row for row in core(tx.db, sa.select(t.part).where(t.part.c.upload == upload.id))}
+    found = query.rows(tx.db, "SELECT n, kind, content, size, etag, checksum FROM part WHERE upload = ?", (upload.id,))
+    rows = {row.n: row for row in found}
     parts, slices = [], []
     for wanted in listed:
         row = rows.get(wanted.number)
