@@ -10,14 +10,12 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.job import DatumFile, DatumState, JobDatum, JobState
 from runner.store import content, staging, tree
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import DATUM_STATE, JOB_STATE, EntryKind
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection, write
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.content import Content
 
 ROWS_PER_WRITE = 1000
@@ -28,6 +26,15 @@ _COUNTERS = {
     DatumState.SKIPPED: "data_skipped",
     DatumState.RECOVERED: "data_recovered",
 }
+_OUTPUT = """
+    SELECT j.pipeline, b.head FROM job j
+    LEFT JOIN branch b ON b.repo = j.output_repo AND b.name = j.output_branch WHERE j.id = ?
+"""
+_MAKER = f"""
+    SELECT j.id AS job, c.read_set, c.parent FROM commits c
+    LEFT JOIN job j ON j.pipeline = ? AND j.uuid = c.uuid AND j.commit_id = c.id
+    AND j.state = {JOB_STATE.code(JobState.SUCCESS)} WHERE c.id = ?
+"""  # noqa: S608  # constants
 _SAME = f"""
     SELECT coalesce(d.source, d.id), d.objects, d.bytes FROM datum d
     WHERE d.job = ? AND d.datum = ? AND d.hash = ? AND d.state IN {_DONE}
@@ -42,6 +49,14 @@ _NOTE = f"""
 _WRITER = """
     SELECT d.datum FROM datum d JOIN produced p ON p.datum = coalesce(d.source, d.id) AND p.key = ? WHERE d.job = ?
 """
+_COUNT = "UPDATE job SET data_total = data_total + ?, data_skipped = data_skipped + ? WHERE id = ?"
+_CLOSE = f"""
+    UPDATE datum SET state = CASE
+        WHEN datum IN (SELECT a.datum FROM attempt a WHERE a.job = :job) THEN {DATUM_STATE.code(DatumState.FAILED)}
+        ELSE {DATUM_STATE.code(DatumState.UNKNOWN)}
+    END
+    WHERE job = :job AND state = {DATUM_STATE.code(DatumState.STARTING)}
+"""  # noqa: S608  # constants
 
 
 class Planned(NamedTuple):
@@ -73,21 +88,11 @@ class Base(NamedTuple):
 
 def find_base(db: Connection, job: int) -> Base | None:
     """Return the last good job of the same pipeline in the history of the branch that *job* writes to."""
-    row = core(db, sa.select(t.job).where(t.job.c.id == job)).one()
-    branch = (t.branch.c.repo == row.output_repo, t.branch.c.name == row.output_branch)
-    number = core(db, sa.select(t.branch.c.head).where(*branch)).scalar()
-    while number is not None:
-        commit = core(db, sa.select(t.commit).where(t.commit.c.id == number)).one()
-        made = (
-            t.job.c.pipeline == row.pipeline,
-            t.job.c.uuid == commit.uuid,
-            t.job.c.commit_id == number,
-            t.job.c.state == JOB_STATE.code(JobState.SUCCESS),
-        )
-        found = core(db, sa.select(t.job.c.id).where(*made)).scalar()
-        if found is not None:
-            return Base(found, tuple(json.loads(commit.read_set)))
-        number = commit.parent
+    pipeline, commit = query.one(db, _OUTPUT, (job,))
+    while commit is not None:
+        maker, read_set, commit = query.one(db, _MAKER, (pipeline, commit))
+        if maker is not None:
+            return Base(maker, tuple(json.loads(read_set)))
     return None
 
 
@@ -113,14 +118,9 @@ def put(tx: Transaction, job: int, datums: Sequence[tuple[Planned, Former | None
             "objects": 0 if former is None else former.objects,
             "bytes": 0 if former is None else former.size_bytes,
         }
-        core(tx.db, sa.insert(t.datum).values(values))
+        query.insert(tx.db, "datum", values)
     skipped = sum(former is not None for _, former in datums)
-    core(
-        tx.db,
-        sa.update(t.job)
-        .where(t.job.c.id == job)
-        .values(data_total=t.job.c.data_total + len(datums), data_skipped=t.job.c.data_skipped + skipped),
-    )
+    query.write(tx.db, "job", _COUNT, (len(datums), skipped, job))
 
 
 def carry(tx: Transaction, layer: int, base: Base, keys: Sequence[bytes]) -> None:
@@ -136,37 +136,33 @@ def carry(tx: Transaction, layer: int, base: Base, keys: Sequence[bytes]) -> Non
 def keys_of(db: Connection, source: int) -> Iterator[Sequence[bytes]]:
     """Yield the keys that a datum wrote, some at a time."""
     after = b""
-    while keys := [key for (key,) in db.execute(_KEYS, (source, after, ROWS_PER_WRITE)).fetchall()]:
+    while keys := query.values(db, _KEYS, (source, after, ROWS_PER_WRITE)):
         yield keys
         after = keys[-1]
 
 
 def end(tx: Transaction, job: int, datum: str, state: DatumState, *, objects: int = 0, size_bytes: int = 0) -> None:
     """Write how a datum ended, and count it."""
-    same = (t.datum.c.job == job, t.datum.c.datum == datum)
     values = {"state": DATUM_STATE.code(state), "objects": objects, "bytes": size_bytes}
-    if core(tx.db, sa.update(t.datum).where(*same).values(values)).rowcount:
-        counter = t.job.c[_COUNTERS[state]]
-        core(tx.db, sa.update(t.job).where(t.job.c.id == job).values({counter: counter + 1}))
+    if query.update(tx.db, "datum", values, "job = ? AND datum = ?", (job, datum)):
+        counter = _COUNTERS[state]
+        query.write(tx.db, "job", f"UPDATE job SET {counter} = {counter} + 1 WHERE id = ?", (job,))  # noqa: S608  # constants
 
 
 def close(tx: Transaction, job: int) -> None:
     """Let the datums that have not ended end with their job: one under way failed, the others were never tried."""
-    open_ = (t.datum.c.job == job, t.datum.c.state == DATUM_STATE.code(DatumState.STARTING))
-    tried = sa.select(t.attempt.c.datum).where(t.attempt.c.job == job)
-    for state, same in ((DatumState.FAILED, t.datum.c.datum.in_(tried)), (DatumState.UNKNOWN, sa.true())):
-        core(tx.db, sa.update(t.datum).where(*open_, same).values(state=DATUM_STATE.code(state)))
+    query.write(tx.db, "datum", _CLOSE, {"job": job})
 
 
 def note_output(tx: Transaction, job: int, datum: str, layer: int) -> None:
     """Note which keys a datum wrote into its layer."""
-    write(tx.db, "produced", _NOTE, (layer, job, datum))
+    query.write(tx.db, "produced", _NOTE, (layer, job, datum))
 
 
 def find_writer(db: Connection, job: int, key: bytes) -> str | None:
     """Return the id of the datum of a job that wrote *key*."""
-    row = db.execute(_WRITER, (key, job)).fetchone()
-    return None if row is None else str(row[0])
+    found: str | None = query.value(db, _WRITER, (key, job))
+    return found
 
 
 def forget(tx: Transaction, job: int) -> None:
@@ -174,11 +170,9 @@ def forget(tx: Transaction, job: int) -> None:
 
     Datums of other jobs that were skipped because of them are processed the next time.
     """
-    numbers = sa.select(t.datum.c.id).where(t.datum.c.job == job)
-    core(tx.db, sa.delete(t.produced).where(t.produced.c.datum.in_(numbers)))
-    core(tx.db, sa.delete(t.datum).where(t.datum.c.job == job))
-    counters = dict.fromkeys(("data_total", *_COUNTERS.values()), 0)
-    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(counters))
+    tx.db.execute("DELETE FROM produced WHERE datum IN (SELECT d.id FROM datum d WHERE d.job = ?)", (job,))
+    tx.db.execute("DELETE FROM datum WHERE job = ?", (job,))
+    query.update(tx.db, "job", dict.fromkeys(("data_total", *_COUNTERS.values()), 0), "id = ?", (job,))
 
 
 def list_datums(
@@ -193,21 +187,27 @@ def list_datums(
         limit: At most so many.
         prefix: Only those whose id begins so.
     """
-    statement = sa.select(t.datum).where(t.datum.c.job == job).order_by(t.datum.c.id).limit(limit)
+    conditions = ["job = ?"]
+    parameters: list[Any] = [job]
     if prefix:
-        statement = statement.where(t.datum.c.datum >= prefix, t.datum.c.datum < prefix + "g")
+        conditions.append("datum >= ? AND datum < ?")
+        parameters += (prefix, prefix + "g")
     if after is not None:
-        last = sa.select(t.datum.c.id).where(t.datum.c.job == job, t.datum.c.datum == after).scalar_subquery()
-        statement = statement.where(t.datum.c.id > last)
-    return [_datum(row) for row in core(db, statement)]
+        conditions.append("id > (SELECT last.id FROM datum last WHERE last.job = ? AND last.datum = ?)")
+        parameters += (job, after)
+    statement = f"SELECT datum, state, files, objects, bytes FROM datum WHERE {' AND '.join(conditions)} ORDER BY id"  # noqa: S608  # constants
+    if limit is not None:
+        statement += " LIMIT ?"
+        parameters.append(limit)
+    return [_datum(row) for row in query.rows(db, statement, parameters)]
 
 
 def state_of(db: Connection, job: int, datum: str) -> DatumState | None:
     """Return the state of a datum of a job."""
-    code = core(db, sa.select(t.datum.c.state).where(t.datum.c.job == job, t.datum.c.datum == datum)).scalar()
+    code = query.value(db, "SELECT state FROM datum WHERE job = ? AND datum = ?", (job, datum))
     return None if code is None else DATUM_STATE.word(code)
 
 
-def _datum(row: sa.Row[Any]) -> JobDatum:
+def _datum(row: query.Row) -> JobDatum:
     files = tuple(DatumFile(*each) for each in json.loads(row.files))
     return JobDatum(row.datum, DATUM_STATE.word(row.state), files, row.objects, row.bytes)

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
-
 from runner.model.entry import Entry
 from runner.model.provenance import Observed, ReadKind
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.store import Store
 from runner.store.times import from_us, to_us
@@ -22,6 +20,10 @@ from runner.store.times import from_us, to_us
 HELD_MAX = 4096
 """So many things and ranges are held in memory; above, they move to the catalog."""
 _ROWS_PER_WRITE = 1000
+_COLUMNS = "input, key, op, detail, ranges, reached, requests, first_us, last_us"
+_TAKE = f"""
+    DELETE FROM observed WHERE job = ? AND input = ? AND key = ? AND op = ? AND detail = ? RETURNING {_COLUMNS}
+"""  # noqa: S608  # constants
 
 _Key = tuple[str, bytes, ReadKind, bytes]
 _Range = tuple[int, int]
@@ -131,25 +133,22 @@ def merged(ranges: Iterable[_Range]) -> list[_Range]:
 
 def stored(db: Connection, job: int, *, after: Observed | None = None, limit: int | None = None) -> Sequence[Observed]:
     """Return what the catalog holds of a job's reads, in the order of `ReadLog.snapshot`."""
-    columns = t.observed.c
-    order = (columns.input, columns.key, columns.op, columns.detail)
-    statement = sa.select(t.observed).where(columns.job == job).order_by(*order).limit(limit)
+    statement = f"SELECT {_COLUMNS} FROM observed WHERE job = ?"  # noqa: S608  # constants
+    parameters: list[Any] = [job]
     if after is not None:
-        statement = statement.where(sa.tuple_(*order) > sa.tuple_(*_key(after)))
-    return [_from_row(row) for row in core(db, statement)]
+        statement += " AND (input, key, op, detail) > (?, ?, ?, ?)"
+        parameters += _key(after)
+    statement += " ORDER BY input, key, op, detail"
+    if limit is not None:
+        statement += " LIMIT ?"
+        parameters.append(limit)
+    return [_from_row(row) for row in query.rows(db, statement, parameters)]
 
 
 def _upsert(tx: Transaction, job: int, rows: Sequence[Observed]) -> None:
-    columns = t.observed.c
     for row in rows:
-        name, key, op, detail = _key(row)
-        same = (columns.job == job, columns.input == name, columns.key == key, columns.op == op)
-        found = core(tx.db, sa.select(t.observed).where(*same, columns.detail == detail)).first()
-        if found is not None:
-            core(tx.db, sa.delete(t.observed).where(*same, columns.detail == detail))
-        core(
-            tx.db, sa.insert(t.observed).values(_to_row(job, row if found is None else _joined(row, _from_row(found))))
-        )
+        found = query.row(tx.db, _TAKE, (job, *_key(row)))
+        query.insert(tx.db, "observed", _to_row(job, row if found is None else _joined(row, _from_row(found))))
 
 
 def _joined(one: Observed, other: Observed) -> Observed:
@@ -204,7 +203,7 @@ def _to_row(job: int, row: Observed) -> Mapping[str, Any]:
     }
 
 
-def _from_row(row: sa.Row[Any]) -> Observed:
+def _from_row(row: query.Row) -> Observed:
     seen = _Seen(
         row.first_us, row.last_us, row.requests, [(first, end) for first, end in json.loads(row.ranges)], row.reached
     )
