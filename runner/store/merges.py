@@ -8,14 +8,13 @@ from contextlib import aclosing
 from functools import partial
 from typing import NamedTuple
 
-import sqlalchemy as sa
 import trio
 
 from runner.model.errors import Unavailable
 from runner.store import runs, staging
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import LayerKind, LayerState
-from runner.store.catalog.engine import Catalog, Transaction, core
+from runner.store.catalog.engine import Catalog, Transaction
 from runner.store.entries import Row
 from runner.store.owners import Owners, owning_new
 from runner.store.tree import ReadSet, walk
@@ -23,6 +22,7 @@ from runner.store.writer import Writer
 
 ROWS_PER_SLOT = 1000
 """Written in one request, so that a PUT beside it waits for some milliseconds."""
+_HEADS = "SELECT DISTINCT c.id, c.read_set FROM commits c JOIN branch b ON b.head = c.id"
 
 
 class _Due(NamedTuple):
@@ -61,9 +61,8 @@ class Merges:
 
     def _find_due(self) -> _Due | None:
         """Return the newest neighbours of some head whose sizes are too near to each other."""
-        heads = sa.select(t.commit.c.read_set).join(t.branch, t.branch.c.head == t.commit.c.id)
-        for text in core(self._catalog.db, heads).scalars().all():
-            layers = json.loads(text)
+        for head in query.rows(self._catalog.db, _HEADS):
+            layers = json.loads(head.read_set)
             rows = runs.rows_of(self._catalog.db, layers)
             for start in range(len(layers) - 1):
                 count = runs.plan(rows[start:])
@@ -88,8 +87,7 @@ class Merges:
 
 def _open_run(tx: Transaction, owner: str) -> int:
     values = {"kind": LayerKind.RUN, "state": LayerState.BUILDING, "owner": owner}
-    run: int = core(tx.db, sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
-    return run
+    return query.insert_numbered(tx.db, "layer", values)
 
 
 def _write_rows(tx: Transaction, run: int, rows: Sequence[Row]) -> None:
@@ -99,15 +97,14 @@ def _write_rows(tx: Transaction, run: int, rows: Sequence[Row]) -> None:
 
 def _install(tx: Transaction, run: int, due: _Due) -> bool:
     """Seal a run and put it into the read sets of all heads that still hold its layers side by side."""
-    statement = sa.select(t.commit.c.id, t.commit.c.read_set).join(t.branch, t.branch.c.head == t.commit.c.id)
     installed = False
-    for head in core(tx.db, statement.distinct()).fetchall():
+    for head in query.rows(tx.db, _HEADS):
         layers = json.loads(head.read_set)
         start = layers.index(due.layers[0]) if due.layers[0] in layers else len(layers)
         end = start + len(due.layers)
         if tuple(layers[start:end]) == tuple(due.layers) and (not due.is_root or end == len(layers)):
             layers[start:end] = [run]
-            core(tx.db, sa.update(t.commit).where(t.commit.c.id == head.id).values(read_set=json.dumps(layers)))
+            query.update(tx.db, "commits", {"read_set": json.dumps(layers)}, "id = ?", (head.id,))
             installed = True
     staging.set_state(tx, run, LayerState.SEALED if installed else LayerState.DROPPING)
     if installed:

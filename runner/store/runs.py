@@ -11,12 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
 from runner.store import staging
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import EntryKind, LayerKind, LayerState
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.tree import Merge, ReadSet
 
@@ -53,28 +51,29 @@ def adopt(tx: Transaction, run: int) -> None:
     """Let a run take the place of the deltas that it was merged from, where these are nobody's history."""
     for delta in _covers(tx, run):
         staging.set_state(tx, delta, LayerState.DROPPING)
-    core(tx.db, sa.update(t.layer).where(t.layer.c.id == run).values(kind=LayerKind.DELTA))
-    core(tx.db, sa.delete(t.run).where(t.run.c.layer == run))
+    query.update(tx.db, "layer", {"kind": LayerKind.DELTA}, "id = ?", (run,))
+    tx.db.execute("DELETE FROM run WHERE layer = ?", (run,))
 
 
 def record(tx: Transaction, run: int, layers: ReadSet) -> None:
     """Note of a written run what it holds, and which deltas it was merged from."""
     staging.measure(tx, run)
     covers = [delta for layer in layers for delta in _covers(tx, layer)]
-    core(tx.db, sa.insert(t.run).values(layer=run, covers=json.dumps(covers)))
+    query.insert(tx.db, "run", {"layer": run, "covers": json.dumps(covers)})
 
 
 def rows_of(db: Connection, layers: ReadSet) -> list[int]:
     """Return how many rows each of *layers* has."""
-    measured = core(db, sa.select(t.layer.c.id, t.layer.c.rows).where(t.layer.c.id.in_(layers)))
-    rows = {row.id: row.rows or 0 for row in measured}
+    if not layers:
+        return []
+    statement = f"SELECT id, coalesce(rows, 0) FROM layer WHERE id IN ({query.marks(layers)})"  # noqa: S608  # marks
+    rows = dict(db.execute(statement, layers).fetchall())
     return [rows[layer] for layer in layers]
 
 
 def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool, adopts: bool) -> int:
     """Write one run that holds what *layers* hold; with nothing below, tombstones vanish."""
-    values = {"kind": LayerKind.RUN, "state": LayerState.SEALED}
-    run: int = core(tx.db, sa.insert(t.layer).values(values).returning(t.layer.c.id)).scalar_one()
+    run = query.insert_numbered(tx.db, "layer", {"kind": LayerKind.RUN, "state": LayerState.SEALED})
     merge = Merge(tx.db, layers, b"", None)
     while (row := merge.step()) is not None:
         if not (is_root and row.kind == EntryKind.TOMBSTONE):
@@ -85,5 +84,5 @@ def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool, adopts: bool) -> 
 
 def _covers(tx: Transaction, layer: int) -> list[int]:
     """Return the deltas whose merge a layer is."""
-    covers = core(tx.db, sa.select(t.run.c.covers).where(t.run.c.layer == layer)).scalar()
+    covers = query.value(tx.db, "SELECT covers FROM run WHERE layer = ?", (layer,))
     return [layer] if covers is None else json.loads(covers)

@@ -14,20 +14,27 @@ import json
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.address import Address
 from runner.model.commit import Commit, CommitState
 from runner.model.errors import Conflict, Invalid, NotFound
 from runner.model.ids import is_id_prefix
 from runner.store import commits, folders, staged
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.staged import BranchKey
 from runner.store.store import Store
 
 _OPEN = COMMIT_STATE.code(CommitState.OPEN)
+_ROW = """
+    SELECT c.id, c.repo, r.project, r.name, c.uuid, c.parent, c.base, c.layers, c.state, c.branch
+    FROM commits c JOIN repo r ON r.id = c.repo WHERE r.project = ? AND r.name = ? AND c.uuid = ?
+"""
+_READERS = """
+    SELECT j.uuid, j.state, j.commit_id, p.project, p.name FROM job_input i
+    JOIN job j ON j.id = i.job JOIN pipeline p ON p.id = j.pipeline
+    WHERE i.project = ? AND i.repo = ? AND i.uuid = ?
+"""
 
 
 class CommitInUse(Conflict):
@@ -72,15 +79,15 @@ async def find_set(store: Store, digits: str) -> Sequence[Commit]:
     """
     if not is_id_prefix(digits):
         raise NoSuchCommitSet(f"{digits!r} is no commit's id", hint="write REPO@COMMIT, or the id of a commit set")
-    same = (t.commit.c.uuid >= digits, t.commit.c.uuid < digits + "g")
-    ids = core(store.catalog.db, sa.select(t.commit.c.uuid).where(*same).distinct().limit(2)).scalars().all()
+    db = store.catalog.db
+    begins_with = "SELECT DISTINCT uuid FROM commits WHERE uuid >= ? AND uuid < ? LIMIT 2"
+    ids = query.values(db, begins_with, (digits, digits + "g"))
     if not ids:
         raise NoSuchCommitSet(f"no repo has a commit {digits}", hint="runner commit list REPO shows a repo's")
     if len(ids) > 1:
         raise AmbiguousCommitSet(f"the ids of several commits begin with {digits}", hint="give more digits")
-    numbers = sa.select(t.commit.c.id).where(t.commit.c.uuid == ids[0]).order_by(t.commit.c.id)
-    db = store.catalog.db
-    return [commits.inspect_number(db, number) for number in core(db, numbers).scalars().all()]
+    numbers = query.values(db, "SELECT id FROM commits WHERE uuid = ? ORDER BY id", (ids[0],))
+    return [commits.inspect_number(db, number) for number in numbers]
 
 
 async def find(store: Store, address: Address) -> Sequence[Commit]:
@@ -127,7 +134,7 @@ def _squash(tx: Transaction, wanted: Sequence[Commit]) -> None:
             raise CommitInUse(
                 f"nothing follows {row}, so what it holds would be lost", hint="runner commit delete removes it"
             )
-        at = core(tx.db, sa.select(t.branch.c.name).where(t.branch.c.head == row.id)).scalar()
+        at = query.value(tx.db, "SELECT name FROM branch WHERE head = ?", (row.id,))
         if at is not None:
             raise CommitInUse(f"the branch {row.repo_name}@{at} points at {row}", hint="delete or move that branch")
     _refuse_readers(tx, rows)
@@ -146,8 +153,7 @@ def _delete(tx: Transaction, wanted: Sequence[Commit]) -> None:
             )
     _refuse_readers(tx, rows)
     for row in rows:
-        moved = {"head": row.parent, "gen": t.branch.c.gen + 1}
-        core(tx.db, sa.update(t.branch).where(t.branch.c.head == row.id).values(moved))
+        query.write(tx.db, "branch", "UPDATE branch SET head = ?, gen = gen + 1 WHERE head = ?", (row.parent, row.id))
         if row.state == _OPEN:
             staged.drop_layers(tx, BranchKey(row.repo, row.branch))
         _remove(tx, row)
@@ -157,44 +163,27 @@ def _require(tx: Transaction, wanted: Sequence[Commit]) -> list[_Row]:
     """Return the rows of commits, as they are now; raises `NoSuchCommit`."""
     rows = []
     for commit in wanted:
-        found = core(
-            tx.db,
-            sa.select(t.commit, t.repo.c.project, t.repo.c.name)
-            .join(t.repo, t.repo.c.id == t.commit.c.repo)
-            .where(t.repo.c.project == commit.project, t.repo.c.name == commit.repo, t.commit.c.uuid == commit.id),
-        ).first()
+        found = query.row(tx.db, _ROW, (commit.project, commit.repo, commit.id))
         if found is None:
             raise commits.NoSuchCommit(f"{commit.repo}@{commit.id} is gone already")
-        links = (found.parent, found.base, found.layers, found.state, found.branch)
-        rows.append(_Row(found.id, found.repo, found.project, found.name, found.uuid, *links))
+        rows.append(_Row(*found))
     return rows
 
 
 def _children(tx: Transaction, row: _Row) -> Sequence[int]:
-    return core(tx.db, sa.select(t.commit.c.id).where(t.commit.c.parent == row.id)).scalars().all()
+    return query.values(tx.db, "SELECT id FROM commits WHERE parent = ?", (row.id,))
 
 
 def _standing(tx: Transaction, row: _Row) -> Sequence[int]:
     """Return the commits whose content is a change of this one's."""
-    return core(tx.db, sa.select(t.commit.c.id).where(t.commit.c.base == row.id)).scalars().all()
+    return query.values(tx.db, "SELECT id FROM commits WHERE base = ?", (row.id,))
 
 
 def _refuse_readers(tx: Transaction, rows: Collection[_Row]) -> None:
     """Raise `CommitInUse` when a job that stays read one of the commits, or one of their own jobs is under way."""
     going = {(row.project, row.repo_name, row.uuid) for row in rows}
     for row in rows:
-        readers = core(
-            tx.db,
-            sa.select(t.job.c.uuid, t.job.c.state, t.pipeline.c.name, t.pipeline.c.project, t.job.c.commit_id)
-            .join(t.job_input, t.job_input.c.job == t.job.c.id)
-            .join(t.pipeline, t.pipeline.c.id == t.job.c.pipeline)
-            .where(
-                t.job_input.c.project == row.project,
-                t.job_input.c.repo == row.repo_name,
-                t.job_input.c.uuid == row.uuid,
-            ),
-        ).fetchall()
-        for job in readers:
+        for job in query.rows(tx.db, _READERS, (row.project, row.repo_name, row.uuid)):
             if job.state < JOB_TERMINAL_FROM:
                 raise CommitInUse(f"the job {job.name}@{job.uuid} reads {row}", hint="runner job wait, or job stop")
             if job.commit_id is not None and (job.project, job.name, job.uuid) not in going:
@@ -206,12 +195,12 @@ def _refuse_readers(tx: Transaction, rows: Collection[_Row]) -> None:
 def _remove(tx: Transaction, row: _Row) -> None:
     """Take one commit out: history goes around it, and what it changed goes into what stands on it."""
     folders.forget(tx, [row.id, *_children(tx, row)])
-    core(tx.db, sa.update(t.commit).where(t.commit.c.parent == row.id).values(parent=row.parent))
+    query.update(tx.db, "commits", {"parent": row.parent}, "parent = ?", (row.id,))
     for number in _standing(tx, row):
-        own = core(tx.db, sa.select(t.commit.c.layers).where(t.commit.c.id == number)).scalar_one()
+        own = query.value(tx.db, "SELECT layers FROM commits WHERE id = ?", (number,))
         layers = json.dumps([*json.loads(own), *json.loads(row.layers)])
-        core(tx.db, sa.update(t.commit).where(t.commit.c.id == number).values(layers=layers, base=row.base))
+        query.update(tx.db, "commits", {"layers": layers, "base": row.base}, "id = ?", (number,))
         commits.own(tx, number, json.loads(row.layers))
-    core(tx.db, sa.delete(t.provenance).where(t.provenance.c.commit_id == row.id))
-    core(tx.db, sa.update(t.job).where(t.job.c.commit_id == row.id).values(commit_id=None))
-    core(tx.db, sa.delete(t.commit).where(t.commit.c.id == row.id))
+    tx.db.execute("DELETE FROM provenance WHERE commit_id = ?", (row.id,))
+    query.update(tx.db, "job", {"commit_id": None}, "commit_id = ?", (row.id,))
+    tx.db.execute("DELETE FROM commits WHERE id = ?", (row.id,))

@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-import sqlalchemy as sa
 import trio
 
 from runner.model.commit import CommitState
 from runner.model.errors import Conflict
 from runner.store import settle, staging
 from runner.store.blobs import Place
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection, update
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 from runner.store.check import breather
 from runner.store.collect import packs
 from runner.store.collect.doom import sweep
@@ -35,7 +34,9 @@ from runner.store.owners import owning
 from runner.store.store import Store
 
 _US = 1_000_000
-_QUARANTINED = t.commit.c.state == COMMIT_STATE.code(CommitState.QUARANTINED)
+_EPOCH = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'gc_epoch'"
+_OLD = f"state = {COMMIT_STATE.code(CommitState.QUARANTINED)} AND finished_us < ?"
+_FORGET_OLD = f"UPDATE job SET commit_id = NULL WHERE commit_id IN (SELECT id FROM commits WHERE {_OLD})"  # noqa: S608  # constants
 
 
 class CollectionUnderWay(Conflict):
@@ -170,12 +171,9 @@ def _look(store: Store, graces: Graces) -> Collected:
     """Tell what a collection would remove, of what is unreferenced at this moment."""
     before_us = time.time_ns() // 1000 - int(graces.quarantine_seconds * _US)
     with _snapshot(store) as db:
-        old = db.execute(
-            "SELECT id FROM commits WHERE state = ? AND finished_us < ?",
-            (COMMIT_STATE.code(CommitState.QUARANTINED), before_us),
-        ).fetchall()
-        layers = [layer.id for layer in unnamed_layers(db, but={commit for (commit,) in old})]
-        (epoch,) = db.execute(_EPOCH).fetchone()
+        old = query.values(db, f"SELECT id FROM commits WHERE {_OLD}", (before_us,))  # noqa: S608  # constants
+        layers = [layer.id for layer in unnamed_layers(db, but=set(old))]
+        epoch = query.value(db, _EPOCH)
         marks = Marks(db, breather())
         marks.mark_entries(db, but=set(layers))
         marks.mark_extents(db, but=set(marks.unreferenced(db, epoch + 1).manifests))
@@ -184,32 +182,26 @@ def _look(store: Store, graces: Graces) -> Collected:
 
 
 def _bytes_of(db: Connection, blobs: Sequence[int]) -> int:
-    return sum(db.execute("SELECT size FROM blob WHERE id = ?", (blob,)).fetchone()[0] for blob in blobs)
+    return sum(query.value(db, "SELECT size FROM blob WHERE id = ?", (blob,)) for blob in blobs)
 
 
 # Writing, in transactions.
 
-_EPOCH = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'gc_epoch'"
-
 
 def _begin_epoch(tx: Transaction) -> int:
-    (epoch,) = tx.db.execute(_EPOCH).fetchone()
-    update(tx.db, "meta", {"value": str(epoch + 1)}, "name = 'gc_epoch'")
-    return int(epoch) + 1
+    epoch: int = query.value(tx.db, _EPOCH) + 1
+    query.update(tx.db, "meta", {"value": str(epoch)}, "name = 'gc_epoch'")
+    return epoch
 
 
 def _drop_quarantined(tx: Transaction, before_us: int) -> int:
-    old = core(tx.db, sa.select(t.commit.c.id).where(_QUARANTINED, t.commit.c.finished_us < before_us)).scalars()
-    numbers = old.all()
-    for number in numbers:
-        core(tx.db, sa.update(t.job).where(t.job.c.commit_id == number).values(commit_id=None))
-        core(tx.db, sa.delete(t.commit).where(t.commit.c.id == number))
-    return len(numbers)
+    query.write(tx.db, "job", _FORGET_OLD, (before_us,))
+    return tx.db.execute(f"DELETE FROM commits WHERE {_OLD}", (before_us,)).rowcount  # noqa: S608  # constants
 
 
 def _drop_layers(tx: Transaction, names: Sequence[str]) -> None:
     for name in names:
-        core(tx.db, sa.delete(t.run).where(t.run.c.layer == int(name)))
+        tx.db.execute("DELETE FROM run WHERE layer = ?", (int(name),))
         staging.set_state(tx, int(name), LayerState.DROPPING)
 
 
