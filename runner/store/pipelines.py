@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from runner.model.address import DEFAULT_BRANCH, check_name
 from runner.model.errors import Invalid, NotFound
 from runner.model.pipeline import Pipeline, PipelineState
 from runner.model.provenance import canonical
 from runner.store import projects, refs, repos
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -53,21 +51,17 @@ class Registered:
     newest: int
 
 
-_version, _registration = t.pipeline_version.c, t.registration.c
-_newest = (
-    sa.select(_version.pipeline, sa.func.max(_version.version).label("newest")).group_by(_version.pipeline).subquery()
-)
-_SELECT = (
-    sa.select(t.pipeline, _version.version, _version.digest, _registration.is_stopped, _newest.c.newest)
-    .join(_newest, _newest.c.pipeline == t.pipeline.c.id)
-    .outerjoin(t.registration, _registration.pipeline == t.pipeline.c.id)
-    .join(
-        t.pipeline_version,
-        (_version.pipeline == t.pipeline.c.id)
-        & (_version.version == sa.func.coalesce(_registration.version, _newest.c.newest)),
-    )
-    .order_by(t.pipeline.c.name)
-)
+_SELECT = """
+    SELECT p.project, p.name, p.created_us, v.version, v.digest, r.is_stopped, n.version AS newest FROM pipeline p
+    JOIN pipeline_version n ON n.pipeline = p.id
+    AND n.version = (SELECT max(l.version) FROM pipeline_version l WHERE l.pipeline = p.id)
+    LEFT JOIN registration r ON r.pipeline = p.id
+    JOIN pipeline_version v ON v.pipeline = p.id AND v.version = coalesce(r.version, n.version)
+"""
+_SAME = """
+    SELECT version FROM pipeline_version WHERE pipeline = ? AND digest = ? AND version IN (?, ?)
+    ORDER BY version DESC LIMIT 1
+"""
 
 
 async def register(store: Store, pipeline: Pipeline) -> int:
@@ -87,15 +81,20 @@ def add_version(tx: Transaction, pipeline: Pipeline) -> int:
     number = _ensure(tx, pipeline.project, pipeline.name)
     refs.ensure(tx, repos.ensure(tx, pipeline.project, pipeline.name), pipeline.output_branch)
     newest = 0
-    found = core(tx.db, _SELECT.where(t.pipeline.c.id == number)).first()
+    found = query.row(tx.db, f"{_SELECT} WHERE p.id = ?", (number,))
     if found is not None:
-        digests = {version: _digest(tx.db, number, version) for version in (found.newest, found.version)}
-        for version, digest in digests.items():
-            if digest == pipeline.digest:
-                return int(version)
         newest = found.newest
-    row = {"pipeline": number, "version": newest + 1, "digest": pipeline.digest, "spec": canonical(pipeline.spec)}
-    core(tx.db, sa.insert(t.pipeline_version).values(**row, created_us=tx.now_us))
+        same: int | None = query.value(tx.db, _SAME, (number, pipeline.digest, newest, found.version))
+        if same is not None:
+            return same
+    values = {
+        "pipeline": number,
+        "version": newest + 1,
+        "digest": pipeline.digest,
+        "spec": canonical(pipeline.spec),
+        "created_us": tx.now_us,
+    }
+    query.insert(tx.db, "pipeline_version", values)
     return newest + 1
 
 
@@ -121,7 +120,7 @@ async def register_run(store: Store, pipeline: Pipeline) -> int:
 
 def registered_version(db: Connection, pipeline: int) -> int | None:
     """Return the version of a pipeline that workers run; None: they run none."""
-    found: int | None = core(db, sa.select(_registration.version).where(_registration.pipeline == pipeline)).scalar()
+    found: int | None = query.value(db, "SELECT version FROM registration WHERE pipeline = ?", (pipeline,))
     return found
 
 
@@ -147,14 +146,15 @@ def with_salt(pipeline: Pipeline, salt: str) -> Pipeline:
 
 async def list_pipelines(store: Store, project: str) -> Sequence[Registered]:
     """Return the pipelines of a project by name; raises `NoSuchProject`."""
-    projects.require(store.catalog.db, project)
-    return [_registered(row) for row in store.catalog.rows(_SELECT.where(t.pipeline.c.project == project))]
+    db = store.catalog.db
+    projects.require(db, project)
+    return [_registered(row) for row in query.rows(db, f"{_SELECT} WHERE p.project = ? ORDER BY p.name", (project,))]
 
 
 async def inspect(store: Store, project: str, name: str) -> Registered:
     """Look a pipeline up; raises `NoSuchPipeline`."""
-    number = require(store.catalog.db, project, name)
-    return _registered(store.catalog.rows(_SELECT.where(t.pipeline.c.id == number))[0])
+    db = store.catalog.db
+    return _registered(query.one(db, f"{_SELECT} WHERE p.id = ?", (require(db, project, name),)))
 
 
 async def spec_of(store: Store, project: str, name: str, version: int) -> Mapping[str, Any]:
@@ -165,7 +165,8 @@ async def spec_of(store: Store, project: str, name: str, version: int) -> Mappin
 
 def spec_at(db: Connection, pipeline: int, version: int) -> Mapping[str, Any]:
     """Return the effective spec of a version of the pipeline of that number; raises `NoSuchPipeline`."""
-    text = core(db, sa.select(_version.spec).where(_version.pipeline == pipeline, _version.version == version)).scalar()
+    statement = "SELECT spec FROM pipeline_version WHERE pipeline = ? AND version = ?"
+    text = query.value(db, statement, (pipeline, version))
     if text is None:
         raise NoSuchPipeline(f"the pipeline has no version {version}")
     spec: Mapping[str, Any] = json.loads(text)
@@ -180,9 +181,9 @@ def pipeline_at(db: Connection, pipeline: int, version: int) -> Pipeline:
 
 
 def _digest(db: Connection, pipeline: int, version: int) -> str:
-    same = (_version.pipeline == pipeline, _version.version == version)
-    digest: str = core(db, sa.select(_version.digest).where(*same)).scalar_one()
-    return digest
+    statement = "SELECT digest FROM pipeline_version WHERE pipeline = ? AND version = ?"
+    (digest,) = query.one(db, statement, (pipeline, version))
+    return str(digest)
 
 
 def require(db: Connection, project: str, name: str) -> int:
@@ -195,9 +196,7 @@ def require(db: Connection, project: str, name: str) -> int:
 
 def find(db: Connection, project: str, name: str) -> int | None:
     """Return the number of a pipeline, if there is one of that name."""
-    number: int | None = core(
-        db, sa.select(t.pipeline.c.id).where(t.pipeline.c.project == project, t.pipeline.c.name == name)
-    ).scalar()
+    number: int | None = query.value(db, "SELECT id FROM pipeline WHERE project = ? AND name = ?", (project, name))
     return number
 
 
@@ -208,10 +207,9 @@ def _ensure(tx: Transaction, project: str, name: str) -> int:
     check_name("pipeline", name)
     projects.require(tx.db, project)
     values = {"project": project, "name": name, "created_us": tx.now_us}
-    number: int = core(tx.db, sa.insert(t.pipeline).values(values).returning(t.pipeline.c.id)).scalar_one()
-    return number
+    return query.insert_numbered(tx.db, "pipeline", values)
 
 
-def _registered(row: sa.Row[Any]) -> Registered:
+def _registered(row: query.Row) -> Registered:
     state = None if row.is_stopped is None else PipelineState.PAUSED if row.is_stopped else PipelineState.RUNNING
     return Registered(row.project, row.name, row.version, row.digest, from_us(row.created_us), state, row.newest)
