@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-import sqlalchemy as sa
 import trio
 
 from runner.model.errors import Unavailable
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.engine import Catalog
 from runner.store.catalog.schema import CatalogRefused
 from runner.store.store import Store
@@ -52,4 +51,4 @@ async def probe(store: Store, limiter: trio.CapacityLimiter | None = None) -> No
 
 def _probe(store: Store) -> None:
     with aside(store) as catalog:
-        catalog.row(sa.select(t.meta))
+        query.value(catalog.db, "SELECT value FROM meta")

@@ -48,11 +48,11 @@ class Stats:
 
 
 _HEADS = """
-    SELECT count(*), coalesce(sum(c.objects), 0), coalesce(sum(c.bytes), 0)
+    SELECT count(*), CAST(coalesce(sum(c.objects), 0) AS BIGINT), CAST(coalesce(sum(c.bytes), 0) AS BIGINT)
     FROM branch b LEFT JOIN commits c ON c.id = b.head
 """
-_COMMITS = "SELECT count(*), coalesce(sum(bytes), 0) FROM commits WHERE state = ?"
-_BLOBS = "SELECT count(*), coalesce(sum(size), 0) FROM blob"
+_COMMITS = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM commits WHERE state = ?"
+_BLOBS = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob"
 
 
 async def measure(store: Store) -> Stats:
