@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
-import sqlalchemy as sa
 import trio
 
 from runner.model.job import Attempt, DatumState, JobState, ProcessExit
 from runner.model.pipeline import OUTPUT_BUCKET
 from runner.store import datums, finishing, jobs, runs, staging, uploads
 from runner.store.buckets import CommitBucket
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import LayerState
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.gate import Gate
 from runner.store.output import OutBucket
 from runner.store.refusals import AccessDenied, BucketAlreadyOwned, NoSuchBucket
@@ -137,10 +136,20 @@ def begin_attempt(tx: Transaction, job: int, owner: str, datum: str, number: int
     finishing.require_state(tx, job, JobState.STARTING, JobState.RUNNING)
     below = finishing.stack_of(tx.db, job)
     layer = staging.open_layer(tx, owner)
-    n = core(tx.db, sa.select(sa.func.count()).select_from(t.attempt).where(t.attempt.c.job == job)).scalar_one()
-    values = {"job": job, "datum": datum, "number": number, "n": n, "layer": layer, "started_us": tx.now_us}
-    core(tx.db, sa.insert(t.attempt).values(**values, reason="", objects=0, bytes=0))
-    core(tx.db, sa.insert(t.stack).values(job=job, n=n, layer=layer))
+    n: int = query.value(tx.db, "SELECT count(*) FROM attempt WHERE job = ?", (job,))
+    values = {
+        "job": job,
+        "datum": datum,
+        "number": number,
+        "n": n,
+        "layer": layer,
+        "started_us": tx.now_us,
+        "reason": "",
+        "objects": 0,
+        "bytes": 0,
+    }
+    query.insert(tx.db, "attempt", values)
+    query.insert(tx.db, "stack", {"job": job, "n": n, "layer": layer})
     return Begun(job, datum, number, n, Stack(layer, below), from_us(tx.now_us))
 
 
@@ -155,7 +164,7 @@ def _end(tx: Transaction, begun: Begun, *, keep: bool, exit_: ProcessExit | None
         datums.end(tx, begun.job, begun.datum, DatumState.SUCCESS, objects=objects, size_bytes=size_bytes)
         _merge_neighbours(tx, begun)
     else:
-        core(tx.db, sa.delete(t.stack).where(t.stack.c.job == begun.job, t.stack.c.n == begun.n))
+        tx.db.execute("DELETE FROM stack WHERE job = ? AND n = ?", (begun.job, begun.n))
         objects = size_bytes = 0
     usage = None if exit_ is None else exit_.usage
     values = {
@@ -169,9 +178,8 @@ def _end(tx: Transaction, begun: Begun, *, keep: bool, exit_: ProcessExit | None
         "objects": objects,
         "bytes": size_bytes,
     }
-    columns = t.attempt.c
-    same = (columns.job == begun.job, columns.datum == begun.datum, columns.number == begun.number)
-    core(tx.db, sa.update(t.attempt).where(*same).values(values))
+    same = (begun.job, begun.datum, begun.number)
+    query.update(tx.db, "attempt", values, "job = ? AND datum = ? AND number = ?", same)
     return jobs.attempt_of(tx.db, begun.job, begun.datum, begun.number), dropped
 
 
@@ -182,6 +190,6 @@ def _merge_neighbours(tx: Transaction, begun: Begun) -> None:
     if len(lower) == len(stack):
         return
     runs.adopt(tx, lower[0])
-    core(tx.db, sa.delete(t.stack).where(t.stack.c.job == begun.job))
-    for layer, n in zip(lower, range(begun.n, begun.n - len(lower), -1), strict=True):
-        core(tx.db, sa.insert(t.stack).values(job=begun.job, n=n, layer=layer))
+    tx.db.execute("DELETE FROM stack WHERE job = ?", (begun.job,))
+    for n, layer in zip(range(begun.n, begun.n - len(lower), -1), lower, strict=True):
+        query.insert(tx.db, "stack", {"job": begun.job, "n": n, "layer": layer})

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.job import JobState
 from runner.store import datums, tallies
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 
 UNRUNNABLE_STATUS = 3
 STOPPED_STATUS = 143
 """128 + SIGTERM: somebody wanted it to end."""
 
+_OUTPUT = "SELECT j.uuid, r.project, r.name FROM job j JOIN repo r ON r.id = j.output_repo WHERE j.id = ?"
 _WAITING_FOR = """
     SELECT j.id FROM job j JOIN queue q ON q.job = j.id JOIN job_input i ON i.job = j.id
     WHERE j.state = ? AND i.project = ? AND i.repo = ? AND i.uuid = ? ORDER BY j.id
@@ -40,17 +39,13 @@ def end(tx: Transaction, job: int, how: End, commit: int | None = None) -> None:
         "finished_us": tx.now_us,
         "draft": None,
     }
-    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(values))
+    query.update(tx.db, "job", values, "id = ?", (job,))
     tallies.count(tx, job)
     datums.close(tx, job)
-    for table in (t.stack, t.queue, t.stop):
-        core(tx.db, sa.delete(table).where(table.c.job == job))
-    core(
-        tx.db,
-        sa.update(t.attempt)
-        .where(t.attempt.c.job == job, t.attempt.c.finished_us.is_(None))
-        .values(finished_us=tx.now_us, reason=how.reason),
-    )
+    for table in ("stack", "queue", "stop"):
+        tx.db.execute(f"DELETE FROM {table} WHERE job = ?", (job,))  # noqa: S608  # constants
+    ended = {"finished_us": tx.now_us, "reason": how.reason}
+    query.update(tx.db, "attempt", ended, "job = ? AND finished_us IS NULL", (job,))
 
 
 def end_waiting(tx: Transaction, job: int, how: End) -> None:
@@ -63,16 +58,11 @@ def give_up_downstream(tx: Transaction, job: int) -> None:
     """End the jobs that wait for the output of one that made none, and those that wait for theirs."""
     failed = [job]
     while failed:
-        row = core(
-            tx.db,
-            sa.select(t.job.c.uuid, t.repo.c.project, t.repo.c.name)
-            .join(t.repo, t.repo.c.id == t.job.c.output_repo)
-            .where(t.job.c.id == failed.pop()),
-        ).first()
+        row = query.row(tx.db, _OUTPUT, (failed.pop(),))
         if row is None:
             continue
         waiting = (JOB_STATE.code(JobState.CREATED), row.project, row.name, row.uuid)
         reason = f"its input {row.name}@{row.uuid} will not come: that job did not succeed"
-        for (number,) in tx.db.execute(_WAITING_FOR, waiting).fetchall():
+        for number in query.values(tx.db, _WAITING_FOR, waiting):
             end(tx, number, End(JobState.UNRUNNABLE, reason, UNRUNNABLE_STATUS))
             failed.append(number)

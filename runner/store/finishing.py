@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import sqlalchemy as sa
 from blake3 import blake3
 
 from runner.model.commit import Commit, CommitOrigin, CommitState
@@ -18,10 +17,10 @@ from runner.model.ids import CommitId
 from runner.model.job import JobState
 from runner.model.provenance import SCHEMA, Record, canonical
 from runner.store import commits, ends, folders, refs, runs, staging, stops, tree, triggers, uploads
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection, Row
 from runner.store.commits import Draft
 from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
@@ -30,6 +29,11 @@ from runner.store.store import Store
 
 NOT_COPIED_STATUS = 75
 """Of a job whose commit stands, but whose output could not be copied where its spec wants it."""
+
+_JOB = "SELECT uuid, state, output_repo, output_branch, created_us, commit_id FROM job WHERE id = ?"
+_LAST_LAYER = """
+    SELECT l.id, l.state FROM attempt a JOIN layer l ON l.id = a.layer WHERE a.job = ? ORDER BY a.n DESC LIMIT 1
+"""
 
 
 class JobLost(Conflict):
@@ -40,9 +44,9 @@ class BranchGone(Conflict):
     """The branch that the job's output belongs to was deleted meanwhile."""
 
 
-def require_state(tx: Transaction, job: int, *states: JobState) -> sa.Row[Any]:
+def require_state(tx: Transaction, job: int, *states: JobState) -> Row:
     """Return the row of a job that is in one of *states*; raises `JobLost`, `JobStopped`."""
-    row = core(tx.db, sa.select(t.job).where(t.job.c.id == job)).one()
+    row = query.one(tx.db, _JOB, (job,))
     state = JOB_STATE.word(row.state)
     if state not in states:
         raise JobLost(f"the job is {state} already", hint=f"runner job inspect {row.uuid}")
@@ -58,8 +62,7 @@ def require_running(tx: Transaction, job: int) -> None:
 
 def stack_of(db: Connection, job: int) -> tree.ReadSet:
     """Return the layers of a job's output, newest first."""
-    rows = core(db, sa.select(t.stack.c.layer).where(t.stack.c.job == job).order_by(t.stack.c.n.desc()))
-    return tuple(rows.scalars())
+    return tuple(query.values(db, "SELECT layer FROM stack WHERE job = ? ORDER BY n DESC", (job,)))
 
 
 def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) -> None:
@@ -74,13 +77,12 @@ def seal(tx: Transaction, job: int, draft: Record, counters: Mapping[str, int]) 
         uploads.drop_all(tx, uploads.place_of_layer(layer))
         staging.measure(tx, layer)
     values = {"state": JOB_STATE.code(JobState.FINISHING), "draft": canonical(dict(draft)), **counters}
-    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(values))
+    query.update(tx.db, "job", values, "id = ?", (job,))
 
 
 def count(tx: Transaction, job: int, counters: Mapping[str, int]) -> None:
     """Write the counters of a job that is about to be abandoned; of an ended one nothing changes."""
-    same = (t.job.c.id == job, t.job.c.state < JOB_TERMINAL_FROM)
-    core(tx.db, sa.update(t.job).where(*same).values(counters))
+    query.update(tx.db, "job", counters, "id = ? AND state < ?", (job, JOB_TERMINAL_FROM))
 
 
 async def content_of(store: Store, layers: tree.ReadSet) -> ContentSum:
@@ -133,7 +135,7 @@ def publish(tx: Transaction, job: int, record: Record, content: ContentSum, comp
     refs.move(tx, ref, number)
     triggers.notice(tx, ref, CommitId(row.uuid))
     text = canonical(dict(record))
-    core(tx.db, sa.insert(t.provenance).values(commit_id=number, record=text, digest=blake3(text).digest()))
+    query.insert(tx.db, "provenance", {"commit_id": number, "record": text, "digest": blake3(text).digest()})
     problem = str(record.get("egress", {}).get("problem", ""))
     ends.end(tx, job, End(JobState.SUCCESS, problem, NOT_COPIED_STATUS if problem else 0), number)
     return commits.inspect_number(tx.db, number)
@@ -145,17 +147,10 @@ def put_aside(tx: Transaction, job: int) -> tree.ReadSet:
     Returns:
         What it leaves behind, newest first: the layer of its last attempt above those that were kept.
     """
-    if core(tx.db, sa.select(t.job.c.state).where(t.job.c.id == job)).scalar_one() >= JOB_TERMINAL_FROM:
+    if query.value(tx.db, "SELECT state FROM job WHERE id = ?", (job,)) >= JOB_TERMINAL_FROM:
         return ()
     stack = stack_of(tx.db, job)
-    last = core(
-        tx.db,
-        sa.select(t.layer.c.id, t.layer.c.state)
-        .join(t.attempt, t.attempt.c.layer == t.layer.c.id)
-        .where(t.attempt.c.job == job)
-        .order_by(t.attempt.c.n.desc())
-        .limit(1),
-    ).first()
+    last = query.row(tx.db, _LAST_LAYER, (job,))
     has_failed = last is not None and last.state == LayerState.QUARANTINED and last.id not in stack
     layers = (last.id, *stack) if last is not None and has_failed else stack
     for layer in layers:
@@ -169,7 +164,7 @@ def abandon(tx: Transaction, job: int, end: End, layers: tree.ReadSet, content: 
 
     When somebody wanted its end, that is how it ended.
     """
-    row = core(tx.db, sa.select(t.job).where(t.job.c.id == job)).one()
+    row = query.one(tx.db, _JOB, (job,))
     if row.state >= JOB_TERMINAL_FROM:
         return
     wish = stops.find(tx.db, job)
@@ -207,7 +202,7 @@ def completed(draft: Record, commit: CommitId, content: ContentSum) -> Record:
     return {"schema": SCHEMA, **draft, "output": {**draft.get("output", {}), **output}}
 
 
-def drafted(row: sa.Row[Any]) -> Record:
+def drafted(db: Connection, job: int) -> Record:
     """Return the record that was journalled at the seal."""
-    draft: Record = json.loads(row.draft or b"{}")
+    draft: Record = json.loads(query.value(db, "SELECT draft FROM job WHERE id = ?", (job,)) or b"{}")
     return draft

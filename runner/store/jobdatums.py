@@ -8,14 +8,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from runner.model.job import DatumState, JobInput, JobKey
 from runner.model.provenance import ReadKind
 from runner.store import commits, datums, finishing, jobs, staging, tree
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import LayerState
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.datums import Base, Former, Planned
 from runner.store.files import giving
 from runner.store.owners import Owner
@@ -156,7 +154,7 @@ def _put(tx: Transaction, job: int, rows: Sequence[tuple[Planned, Former | None]
 
 def _open_carried(tx: Transaction, job: int, owner: str) -> int:
     layer = staging.open_layer(tx, owner)
-    core(tx.db, sa.insert(t.stack).values(job=job, n=_CARRIED, layer=layer))
+    query.insert(tx.db, "stack", {"job": job, "n": _CARRIED, "layer": layer})
     return layer
 
 

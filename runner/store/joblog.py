@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
 import trio
 
 from runner.model.job import JobKey
 from runner.store import jobs
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import core
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
 from runner.store.store import Store
 
 CHUNK_BYTES = 64 * 1024
 CHUNK_SECONDS = 0.2
 HELD_BYTES = 16 * CHUNK_BYTES
 """What may wait for the disk. One transaction writes all of it, because each costs a wait of its own."""
+
+_CHUNK = "SELECT first_line, lines, text FROM log_chunk WHERE job = ? AND first_line >= ? ORDER BY first_line LIMIT 1"
+_LAST_LINE = "SELECT first_line + lines - 1 FROM log_chunk WHERE job = ? ORDER BY first_line DESC LIMIT 1"
 
 Line = Mapping[str, Any]
 
@@ -76,13 +79,16 @@ class JobLog:
             self._some, self._enough = trio.Event(), trio.Event()
         self._taken.set()
         self._taken = trio.Event()
-        rows = [
-            {"job": self._job, "first_line": first, "lines": len(chunk), "text": b"".join(chunk)}
-            for first, chunk in _chunks(lines, self._next_line)
-        ]
+        chunks = list(_chunks(lines, self._next_line))
         self._next_line += len(lines)
-        await self._store.writer.write(lambda tx: core(tx.db, sa.insert(t.log_chunk), rows))
+        await self._store.writer.write(partial(_insert, job=self._job, chunks=chunks))
         self._store.hints.tell(lines=True)
+
+
+def _insert(tx: Transaction, job: int, chunks: Sequence[tuple[int, Sequence[bytes]]]) -> None:
+    for first, lines in chunks:
+        values = {"job": job, "first_line": first, "lines": len(lines), "text": b"".join(lines)}
+        query.insert(tx.db, "log_chunk", values)
 
 
 def _chunks(lines: Sequence[bytes], number: int) -> Iterator[tuple[int, Sequence[bytes]]]:
@@ -97,15 +103,13 @@ def _chunks(lines: Sequence[bytes], number: int) -> Iterator[tuple[int, Sequence
 
 async def read(store: Store, key: JobKey, *, after_line: int = 0, limit: int = 1000) -> Sequence[tuple[int, Line]]:
     """Return lines with their numbers, from the one after *after_line* on; raises `NoSuchJob`."""
-    job = jobs.require(store.catalog.db, key)
-    columns = t.log_chunk.c
-    at = sa.select(sa.func.max(columns.first_line)).where(columns.job == job, columns.first_line <= after_line + 1)
-    start = core(store.catalog.db, at).scalar() or 1
+    db = store.catalog.db
+    job = jobs.require(db, key)
+    at = "SELECT max(first_line) FROM log_chunk WHERE job = ? AND first_line <= ?"
+    start = query.value(db, at, (job, after_line + 1)) or 1
     found: list[tuple[int, Line]] = []
     while len(found) < limit:
-        row = store.catalog.row(
-            sa.select(t.log_chunk).where(columns.job == job, columns.first_line >= start).order_by(columns.first_line)
-        )
+        row = query.row(db, _CHUNK, (job, start))
         if row is None:
             break
         numbered = enumerate(row.text.split(b"\n")[:-1], row.first_line)
@@ -121,8 +125,4 @@ async def count_lines(store: Store, key: JobKey) -> int:
 
 
 def _count(store: Store, job: int) -> int:
-    columns = t.log_chunk.c
-    last = store.catalog.row(
-        sa.select(columns.first_line, columns.lines).where(columns.job == job).order_by(columns.first_line.desc())
-    )
-    return 0 if last is None else int(last.first_line + last.lines - 1)
+    return query.value(store.catalog.db, _LAST_LINE, (job,)) or 0

@@ -12,7 +12,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Self
 
-import sqlalchemy as sa
 import trio
 
 from runner.model.commit import Commit
@@ -23,9 +22,9 @@ from runner.model.provenance import Record
 from runner.store import commits, finishing, jobs, queue, refs, settle, stops, tree
 from runner.store.attempts import AttemptSession, begin_attempt
 from runner.store.buckets import CommitBucket, commit_bucket
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
 from runner.store.folders import FolderCounts
@@ -139,7 +138,7 @@ class JobSession:
         def run(tx: Transaction) -> None:
             finishing.require_state(tx, self._number, JobState.STARTING)
             values = {"state": JOB_STATE.code(JobState.RUNNING), "started_us": tx.now_us}
-            core(tx.db, sa.update(t.job).where(t.job.c.id == self._number).values(values))
+            query.update(tx.db, "job", values, "id = ?", (self._number,))
 
         await self._store.writer.write(run)
 
@@ -181,7 +180,7 @@ class JobSession:
         def begin(tx: Transaction) -> None:
             finishing.require_state(tx, self._number, JobState.RUNNING)
             values = {"state": JOB_STATE.code(JobState.EGRESSING)}
-            core(tx.db, sa.update(t.job).where(t.job.c.id == self._number).values(values))
+            query.update(tx.db, "job", values, "id = ?", (self._number,))
 
         await self._store.writer.write(begin)
         layers = finishing.stack_of(self._store.catalog.db, self._number)
@@ -208,7 +207,7 @@ class JobSession:
     async def summary(self) -> OutputSummary:
         """Compare the sealed output with the head of its branch."""
         db = self._store.catalog.db
-        row = core(db, sa.select(t.job).where(t.job.c.id == self._number)).one()
+        row = query.one(db, "SELECT output_repo, output_branch FROM job WHERE id = ?", (self._number,))
         ref = refs.find(db, row.output_repo, row.output_branch)
         head = None if ref is None else ref.head
         before = () if head is None else commits.read_set(db, head)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import sqlalchemy as sa
-
 from runner.model.job import JobKey, JobState
 from runner.store import closing, finishing, jobs, queue, staging, stops
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.ends import End
 from runner.store.finishing import BranchGone
 from runner.store.owners import job_owner, owning
@@ -25,7 +23,17 @@ DIED_STATUS = 137
 """128 + SIGKILL: the runner had no chance to say another."""
 LOST_STATUS = 3
 _ROWS_PER_SLOT = 2000
-_UNFINISHED = (LayerState.OPEN, LayerState.BUILDING)
+
+# "Not sealed" is said besides, in the words of the index of such layers: there are few.
+_UNFINISHED = f"state <> {LayerState.SEALED:d} AND state IN ({LayerState.OPEN:d}, {LayerState.BUILDING:d})"
+
+_UNFINISHED_JOBS = f"""
+    SELECT id FROM job WHERE state < {JOB_TERMINAL_FROM}
+    AND NOT (state = {JOB_STATE.code(JobState.CREATED)} AND id IN (SELECT job FROM queue))
+"""  # noqa: S608  # constants
+_ORPHANS = f"SELECT id, owner FROM layer WHERE {_UNFINISHED} AND id NOT IN (SELECT layer FROM burst)"  # noqa: S608  # constants
+_DROP = f"UPDATE layer SET state = {LayerState.DROPPING:d} WHERE id = ? AND {_UNFINISHED}"  # noqa: S608  # constants
+_DROPPING = f"SELECT id FROM layer WHERE state <> {LayerState.SEALED:d} AND state = {LayerState.DROPPING:d}"  # noqa: S608  # constants
 
 
 async def settle(store: Store) -> None:
@@ -33,9 +41,7 @@ async def settle(store: Store) -> None:
 
     Cancellation: what is not settled is met again.
     """
-    waits = (t.job.c.state == JOB_STATE.code(JobState.CREATED)) & t.job.c.id.in_(sa.select(t.queue.c.job))
-    unfinished = sa.select(t.job.c.id).where(t.job.c.state < JOB_TERMINAL_FROM, ~waits).order_by(t.job.c.id)
-    for job in core(store.catalog.db, unfinished).scalars().all():
+    for job in sorted(query.values(store.catalog.db, _UNFINISHED_JOBS)):
         key = jobs.inspect_number(store.catalog.db, job).key
         async with owning(store.owners, job_owner(key)) as owner:
             if owner is not None:
@@ -51,8 +57,7 @@ async def settle_job(store: Store, key: JobKey) -> None:
     job = jobs.require(db, key)
     if jobs.inspect_number(db, job).state == JobState.FINISHING:
         content = await finishing.content_of(store, finishing.stack_of(db, job))
-        draft = finishing.drafted(core(db, sa.select(t.job).where(t.job.c.id == job)).one())
-        record = finishing.completed(draft, key.id, content)
+        record = finishing.completed(finishing.drafted(db, job), key.id, content)
         try:
             await store.writer.write(lambda tx: finishing.publish(tx, job, record, content))
         except BranchGone as exc:
@@ -78,23 +83,14 @@ async def abandon(store: Store, job: int, end: End) -> None:
 
 async def _drop_orphans(store: Store) -> None:
     """Put those unfinished layers aside whose writer is gone; a burst, which was acknowledged, never."""
-    is_burst = t.layer.c.id.in_(sa.select(t.burst.c.layer))
-    rows = store.catalog.rows(
-        sa.select(t.layer.c.id, t.layer.c.owner).where(t.layer.c.state.in_(_UNFINISHED), ~is_burst)
-    )
-    for row in rows:
+    for row in query.rows(store.catalog.db, _ORPHANS):
         async with owning(store.owners, row.owner) as owner:
             if owner is not None:
                 await store.writer.write(partial(_drop, layer=row.id))
 
 
 def _drop(tx: Transaction, layer: int) -> None:
-    core(
-        tx.db,
-        sa.update(t.layer)
-        .where(t.layer.c.id == layer, t.layer.c.state.in_(_UNFINISHED))
-        .values(state=LayerState.DROPPING),
-    )
+    query.write(tx.db, "layer", _DROP, (layer,))
 
 
 async def clean(store: Store) -> None:
@@ -102,7 +98,6 @@ async def clean(store: Store) -> None:
 
     Cancellation: what is left is removed the next time.
     """
-    dropping = sa.select(t.layer.c.id).where(t.layer.c.state == LayerState.DROPPING)
-    for layer in core(store.catalog.db, dropping).scalars().all():
+    for layer in query.values(store.catalog.db, _DROPPING):
         while await store.writer.write(partial(staging.remove_rows, layer=layer, limit=_ROWS_PER_SLOT)):
             pass

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.errors import Conflict
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection, write
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
 
 _ASK = """
     INSERT INTO stop (job, reason, is_anew) VALUES (?, ?, ?)
-    ON CONFLICT (job) DO UPDATE SET reason = excluded.reason, is_anew = excluded.is_anew WHERE is_anew
+    ON CONFLICT (job) DO UPDATE SET reason = excluded.reason, is_anew = excluded.is_anew WHERE stop.is_anew = 1
 """
 
 
@@ -30,12 +28,12 @@ class Wish(NamedTuple):
 
 def ask(tx: Transaction, job: int, wish: Wish) -> None:
     """Ask for the end of a job that is not sealed; a wish for good stays over all others."""
-    write(tx.db, "stop", _ASK, (job, *wish))
+    query.write(tx.db, "stop", _ASK, (job, wish.reason, int(wish.is_anew)))
 
 
 def find(db: Connection, job: int) -> Wish | None:
     """Return the wish that a job ends, if there is one."""
-    row = core(db, sa.select(t.stop.c.reason, t.stop.c.is_anew).where(t.stop.c.job == job)).first()
+    row = query.row(db, "SELECT reason, is_anew FROM stop WHERE job = ?", (job,))
     return None if row is None else Wish(row.reason, bool(row.is_anew))
 
 
@@ -48,4 +46,4 @@ def refuse(tx: Transaction, job: int) -> None:
 
 def forget(tx: Transaction, job: int) -> None:
     """Drop the wish: the job waits again."""
-    core(tx.db, sa.delete(t.stop).where(t.stop.c.job == job))
+    tx.db.execute("DELETE FROM stop WHERE job = ?", (job,))
