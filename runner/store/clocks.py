@@ -11,16 +11,14 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
-import sqlalchemy as sa
-
 from runner.model.commit import Commit
 from runner.model.entry import Attributes
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
 from runner.model.pipeline import CronInput, Pipeline
 from runner.store import followers, refs, repos, triggers
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.changes import open_change
 from runner.store.refs import RefMoved
@@ -29,6 +27,14 @@ from runner.store.times import from_us, to_us
 
 MISSED_MAX = 1000
 """Of ticks that were missed only the latest are made up for."""
+
+_AT = "project = ? AND repo = ? AND branch = ?"
+_SET_UP = """
+    INSERT INTO clock (project, repo, branch, ticked_us) VALUES (?, ?, ?, ?)
+    ON CONFLICT (project, repo, branch) DO NOTHING
+"""
+_TICKED = f"SELECT ticked_us FROM clock WHERE {_AT}"  # noqa: S608  # a constant
+_HEAD = "SELECT c.uuid FROM branch b JOIN commits c ON c.id = b.head WHERE b.repo = ? AND b.name = ?"
 
 
 class TickTaken(Conflict):
@@ -41,15 +47,9 @@ def set_up(tx: Transaction, pipeline: Pipeline) -> None:
         repo = repos.ensure(tx, clock.project, clock.repo, f"ticks of {pipeline.name}")
         ref = refs.ensure(tx, repo, clock.branch)
         begun = to_us(datetime.fromisoformat(clock.start)) if clock.start else None
-        place = {"project": clock.project, "repo": clock.repo, "branch": clock.branch}
         if begun is not None and ref.head is None:
-            core(tx.db, sa.delete(t.clock).where(*_is(clock)))
-        core(
-            tx.db,
-            sa.insert(t.clock)
-            .prefix_with("OR IGNORE")
-            .values(**place, ticked_us=tx.now_us if begun is None else begun),
-        )
+            tx.db.execute(f"DELETE FROM clock WHERE {_AT}", _place(clock))  # noqa: S608  # a constant
+        query.write(tx.db, "clock", _SET_UP, (*_place(clock), tx.now_us if begun is None else begun))
 
 
 def next_tick(store: Store, clock: CronInput) -> datetime | None:
@@ -111,13 +111,7 @@ async def follow(store: Store, numbers: Collection[int], now: datetime) -> datet
 
 
 def _head_of(tx: Transaction, ref: refs.Ref) -> CommitId:
-    row = core(
-        tx.db,
-        sa.select(t.commit.c.uuid)
-        .join(t.branch, t.branch.c.head == t.commit.c.id)
-        .where(t.branch.c.repo == ref.repo, t.branch.c.name == ref.name),
-    )
-    return CommitId(row.scalar_one())
+    return CommitId(query.value(tx.db, _HEAD, (ref.repo, ref.name)))
 
 
 async def tick_by_hand(store: Store, clock: CronInput, now: datetime) -> Commit | None:
@@ -144,18 +138,18 @@ async def _commit(store: Store, clock: CronInput, due: Sequence[datetime], last:
 
 def _count(tx: Transaction, clock: CronInput, last: datetime, newest: datetime) -> None:
     """Move the clock on; raises `TickTaken`."""
-    same = (*_is(clock), t.clock.c.ticked_us == to_us(last))
-    if core(tx.db, sa.update(t.clock).where(*same).values(ticked_us=to_us(newest))).rowcount == 0:
+    same = (*_place(clock), to_us(last))
+    if query.update(tx.db, "clock", {"ticked_us": to_us(newest)}, f"{_AT} AND ticked_us = ?", same) == 0:
         raise TickTaken(f"the clock {clock.repo} has ticked already")
 
 
 def _last(db: Connection, clock: CronInput) -> datetime | None:
-    return from_us(core(db, sa.select(t.clock.c.ticked_us).where(*_is(clock))).scalar())
+    ticked_us: int | None = query.value(db, _TICKED, _place(clock))
+    return from_us(ticked_us)
 
 
-def _is(clock: CronInput) -> tuple[sa.ColumnElement[bool], ...]:
-    columns = t.clock.c
-    return (columns.project == clock.project, columns.repo == clock.repo, columns.branch == clock.branch)
+def _place(clock: CronInput) -> tuple[str, str, str]:
+    return clock.project, clock.repo, clock.branch
 
 
 def _clocks(pipeline: Pipeline) -> list[CronInput]:

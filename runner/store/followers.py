@@ -12,12 +12,10 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.pipeline import PfsInput, Pipeline, Trigger
 from runner.store import pipelines, refs, repos
-from runner.store.catalog import tables as t
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog import query
+from runner.store.catalog.engine import Transaction
 from runner.store.refs import Ref
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -35,7 +33,11 @@ _NONE = _Head(0, 0, from_us(0))
 
 _FOLLOWED = """
     SELECT f.pipeline, g.version FROM follow f JOIN registration g ON g.pipeline = f.pipeline
-    WHERE f.project = ? AND f.repo = ? AND f.branch = ? AND NOT g.is_stopped ORDER BY f.pipeline
+    WHERE f.project = ? AND f.repo = ? AND f.branch = ? AND g.is_stopped = 0 ORDER BY f.pipeline
+"""
+_FOLLOWING = """
+    SELECT DISTINCT f.pipeline, g.version FROM follow f JOIN registration g ON g.pipeline = f.pipeline
+    WHERE g.is_stopped = 0 ORDER BY f.pipeline
 """
 
 
@@ -43,12 +45,12 @@ def watch(tx: Transaction, number: int, pipeline: Pipeline) -> None:
     """Let the trigger branches of a pipeline follow what its spec says, and nothing else."""
     unwatch(tx, number)
     for project, repo, branch in {(leaf.project, leaf.repo, trigger.branch) for leaf, trigger in _followers(pipeline)}:
-        core(tx.db, sa.insert(t.follow).values(project=project, repo=repo, branch=branch, pipeline=number))
+        query.insert(tx.db, "follow", {"project": project, "repo": repo, "branch": branch, "pipeline": number})
 
 
 def unwatch(tx: Transaction, number: int) -> None:
     """Let no branch follow for a pipeline any more."""
-    core(tx.db, sa.delete(t.follow).where(t.follow.c.pipeline == number))
+    tx.db.execute("DELETE FROM follow WHERE pipeline = ?", (number,))
 
 
 def move(tx: Transaction, leader: Ref) -> list[Ref]:
@@ -64,17 +66,12 @@ def move(tx: Transaction, leader: Ref) -> list[Ref]:
 
 def timed(store: Store, numbers: Collection[int]) -> list[tuple[PfsInput, Trigger]]:
     """Return the inputs of some pipelines, by their numbers, whose branches follow at certain times."""
-    columns = t.follow.c
-    rows = store.catalog.rows(
-        sa.select(columns.pipeline, t.registration.c.version)
-        .distinct()
-        .join(t.registration, t.registration.c.pipeline == columns.pipeline)
-        .where(columns.pipeline.in_(numbers), t.registration.c.is_stopped == 0)
-    )
+    db = store.catalog.db
     return [
         (leaf, trigger)
-        for row in rows
-        for leaf, trigger in _followers(pipelines.pipeline_at(store.catalog.db, row.pipeline, row.version))
+        for row in query.rows(db, _FOLLOWING)
+        if row.pipeline in numbers
+        for leaf, trigger in _followers(pipelines.pipeline_at(db, row.pipeline, row.version))
         if trigger.cron_spec
     ]
 
@@ -124,8 +121,7 @@ def _is_ahead(tx: Transaction, old: int, new: int, commits: int) -> bool:
 
 
 def _head(tx: Transaction, number: int) -> _Head:
-    columns = t.commit.c
-    row = core(tx.db, sa.select(columns.bytes, columns.finished_us).where(columns.id == number)).one()
+    row = query.one(tx.db, "SELECT bytes, finished_us FROM commits WHERE id = ?", (number,))
     return _Head(number, row.bytes, from_us(row.finished_us))
 
 

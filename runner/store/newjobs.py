@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import NamedTuple
-
-import sqlalchemy as sa
 
 from runner.model.ids import CommitId
 from runner.model.job import JobInput, JobState
 from runner.model.pipeline import Pipeline
 from runner.store import refs, repos
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 
 COUNTERS = (
     "data_total",
@@ -38,8 +35,8 @@ class Key(NamedTuple):
 
 def find(tx: Transaction, pipeline: int, job_id: CommitId) -> int | None:
     """Return the number of a pipeline's job of that id; None: it has none."""
-    same = (t.job.c.pipeline == pipeline, t.job.c.uuid == job_id)
-    number: int | None = core(tx.db, sa.select(t.job.c.id).where(*same)).scalar()
+    same = (pipeline, job_id)
+    number: int | None = query.value(tx.db, "SELECT id FROM job WHERE pipeline = ? AND uuid = ?", same)
     return number
 
 
@@ -67,7 +64,7 @@ def insert(tx: Transaction, key: Key, pipeline: Pipeline, inputs: Sequence[JobIn
         "created_us": tx.now_us,
         **dict.fromkeys(COUNTERS, 0),
     }
-    job: int = core(tx.db, sa.insert(t.job).values(values).returning(t.job.c.id)).scalar_one()
+    job = query.insert_numbered(tx.db, "job", values)
     _insert_inputs(tx, job, inputs)
     return job
 
@@ -76,13 +73,21 @@ def change(tx: Transaction, job: int, version: int, pipeline: Pipeline, inputs: 
     """Let a job that waits be one of another *version* of its pipeline, with other inputs."""
     refs.ensure(tx, repos.require(tx.db, pipeline.project, pipeline.name), pipeline.output_branch)
     values = {"version": version, "output_branch": pipeline.output_branch}
-    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(values))
-    core(tx.db, sa.delete(t.job_input).where(t.job_input.c.job == job))
+    query.update(tx.db, "job", values, "id = ?", (job,))
+    tx.db.execute("DELETE FROM job_input WHERE job = ?", (job,))
     _insert_inputs(tx, job, inputs)
 
 
 def _insert_inputs(tx: Transaction, job: int, inputs: Sequence[JobInput]) -> None:
     for n, each in enumerate(inputs):
-        row = asdict(each)
-        row["uuid"] = row.pop("commit")
-        core(tx.db, sa.insert(t.job_input).values(job=job, n=n, **row))
+        values = {
+            "job": job,
+            "n": n,
+            "name": each.name,
+            "project": each.project,
+            "repo": each.repo,
+            "branch": each.branch,
+            "uuid": each.commit,
+            "s3": int(each.s3),
+        }
+        query.insert(tx.db, "job_input", values)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
-from typing import Any
-
-import sqlalchemy as sa
 
 from runner.model.commit import CommitState
 from runner.model.job import JobState
 from runner.store import datums, ends, newjobs, staging, stops, triggers, uploads
-from runner.store.catalog import tables as t
-from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE, LayerState
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import Connection
+from runner.store.catalog import query
+from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE, JOB_TERMINAL_FROM, LayerState
+from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection, Row
 
 _CREATED, _STARTING, _FINISHING = (
     JOB_STATE.code(state) for state in (JobState.CREATED, JobState.STARTING, JobState.FINISHING)
 )
 
 _WAITS = f"""
-    SELECT j.id FROM queue q JOIN job j ON j.id = q.job
-    WHERE j.state = {_CREATED} AND j.pipeline IN (SELECT value FROM json_each(?))
-    AND NOT EXISTS (SELECT 1 FROM registration g WHERE g.pipeline = j.pipeline AND g.is_stopped)
+    j.state = {_CREATED} AND EXISTS (SELECT 1 FROM queue q WHERE q.job = j.id)
+    AND NOT EXISTS (SELECT 1 FROM registration g WHERE g.pipeline = j.pipeline AND g.is_stopped = 1)
     AND NOT EXISTS (
         SELECT 1 FROM job_input i
         LEFT JOIN repo r ON r.project = i.project AND r.name = i.repo
@@ -31,48 +26,53 @@ _WAITS = f"""
         WHERE i.job = j.id AND c.id IS NULL
     )
 """  # noqa: S608  # constants
-"""Its pipeline is not stopped, and every input is a commit that is there."""
+"""A trigger made it, its pipeline is not stopped, and every input is a commit that is there."""
 
-# Nobody runs a job of the same branch, and no older one waits.
-_READY = f"""
+_COULD_START = f"""
     {_WAITS} AND NOT EXISTS (
         SELECT 1 FROM job o WHERE o.output_repo = j.output_repo AND o.output_branch = j.output_branch
-        AND (o.state BETWEEN {_STARTING} AND {_FINISHING} OR (o.state = {_CREATED} AND o.id < j.id))
+        AND o.state < {JOB_TERMINAL_FROM} AND (o.state <> {_CREATED} OR o.id < j.id)
     )
-    ORDER BY j.id
 """  # noqa: S608  # constants
+"""Also, nobody runs a job of the same branch, and no older one waits."""
+
+_READY = f"SELECT j.id FROM job j WHERE j.pipeline = ? AND {_COULD_START}"  # noqa: S608  # constants
+_TAKE = f"UPDATE job AS j SET state = {_STARTING} WHERE j.id = ? AND {_COULD_START}"  # noqa: S608  # constants
+_WAITING = f"""
+    SELECT j.id, j.uuid, j.output_repo, j.output_branch FROM job j WHERE j.pipeline = ? AND {_WAITS}
+"""  # noqa: S608  # constants
+_GIVE_BACK = f"""
+    UPDATE job SET state = {_CREATED}, started_us = NULL, restarts = restarts + 1,
+    {", ".join(f"{counter} = 0" for counter in newjobs.COUNTERS)} WHERE id = ? AND state < {_FINISHING}
+"""  # noqa: S608  # constants
+_LAYERS = "SELECT layer FROM attempt WHERE job = ? UNION SELECT layer FROM stack WHERE job = ?"
 
 
 def ready(db: Connection, pipelines: Collection[int]) -> list[int]:
     """Return the jobs of these pipelines that could start now, the oldest first."""
-    return [job for (job,) in db.execute(_READY, (json.dumps(sorted(pipelines)),))]
+    return sorted(job for pipeline in set(pipelines) for job in query.values(db, _READY, (pipeline,)))
 
 
 def take(tx: Transaction, job: int) -> bool:
     """Go from CREATED to STARTING; False: somebody else did, or it cannot start any more."""
-    pipeline = core(tx.db, sa.select(t.job.c.pipeline).where(t.job.c.id == job)).scalar_one()
-    if job not in ready(tx.db, [pipeline]):
-        return False
-    core(tx.db, sa.update(t.job).where(t.job.c.id == job).values(state=_STARTING))
-    return True
+    return bool(query.write(tx.db, "job", _TAKE, (job,)))
 
 
 def holds(db: Connection, job: int) -> bool:
     """Tell whether a trigger made a job that has not ended."""
-    return core(db, sa.select(t.queue.c.job).where(t.queue.c.job == job)).first() is not None
+    return query.exists(db, "SELECT 1 FROM queue WHERE job = ?", (job,))
 
 
 def supersede(tx: Transaction, pipelines: Collection[int]) -> int:
     """End the jobs that could run later than a newer one of the same branch can now; return how many."""
-    newest: dict[tuple[int, str], sa.Row[Any]] = {}
+    newest: dict[tuple[int, str], Row] = {}
     count = 0
-    waiting = [job for (job,) in tx.db.execute(f"{_WAITS} ORDER BY j.id DESC", (json.dumps(sorted(pipelines)),))]
-    for job in waiting:
-        row = core(tx.db, sa.select(t.job).where(t.job.c.id == job)).one()
+    waiting = [row for pipeline in set(pipelines) for row in query.rows(tx.db, _WAITING, (pipeline,))]
+    for row in sorted(waiting, reverse=True):
         newer = newest.setdefault((row.output_repo, row.output_branch), row)
         if newer is not row:
             reason = f"superseded by the job {newer.uuid}, of a newer commit"
-            ends.end_waiting(tx, job, ends.End(JobState.KILLED, reason, ends.STOPPED_STATUS))
+            ends.end_waiting(tx, row.id, ends.End(JobState.KILLED, reason, ends.STOPPED_STATUS))
             count += 1
     return count
 
@@ -88,19 +88,14 @@ def give_back(tx: Transaction, job: int) -> bool:
     wish = stops.find(tx.db, job)
     if wish is not None and not wish.is_anew:
         return False
-    same = (t.job.c.id == job, t.job.c.state < _FINISHING)
-    zeros = dict.fromkeys(newjobs.COUNTERS, 0)
-    values = {"state": _CREATED, "started_us": None, "restarts": t.job.c.restarts + 1, **zeros}
-    if core(tx.db, sa.update(t.job).where(*same).values(values)).rowcount == 0:
+    if not query.write(tx.db, "job", _GIVE_BACK, (job,)):
         return True
     stops.forget(tx, job)
-    layers = sa.select(t.attempt.c.layer).where(t.attempt.c.job == job)
-    stacked = sa.select(t.stack.c.layer).where(t.stack.c.job == job)
-    for layer in core(tx.db, layers.union(stacked)).scalars().all():
+    for layer in query.values(tx.db, _LAYERS, (job, job)):
         staging.set_state(tx, layer, LayerState.DROPPING)
         uploads.drop_all(tx, uploads.place_of_layer(layer))
     datums.forget(tx, job)
-    for table in (t.attempt, t.stack, t.observed):
-        core(tx.db, sa.delete(table).where(table.c.job == job))
+    for table in ("attempt", "stack", "observed"):
+        tx.db.execute(f"DELETE FROM {table} WHERE job = ?", (job,))  # noqa: S608  # constants
     triggers.renew(tx, job)
     return True

@@ -10,23 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from runner.model.commit import CommitOrigin
 from runner.model.errors import Conflict, Invalid
 from runner.model.ids import CommitId, new_commit_id
 from runner.model.job import JobKey, JobState
 from runner.model.pipeline import CronInput, Pipeline
 from runner.store import clocks, jobs, newjobs, pipelines, queue, refs, repos, stops, triggers
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_ORIGIN, JOB_STATE
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.pipelines import Registered
 from runner.store.stops import Wish
 from runner.store.store import Store
 from runner.store.triggers import Watcher
 
 ANEW = "the pipeline was updated, so the job begins anew"
+
+_RUNNING = "SELECT pipeline, version FROM registration WHERE is_stopped = 0 ORDER BY pipeline"
+_OTHERS_UNFINISHED = f"""
+    SELECT id, state, output_branch FROM job
+    WHERE pipeline = ? AND version <> ? AND state < {JOB_STATE.code(JobState.FINISHING)} ORDER BY id
+"""  # noqa: S608  # a constant
 
 
 class PipelineExists(Conflict):
@@ -134,16 +138,14 @@ async def require(store: Store, project: str, name: str) -> None:
 
 def clocks_of(store: Store, numbers: Collection[int]) -> list[CronInput]:
     """Return the clocks of registered pipelines, by their numbers, that are not stopped."""
-    if store.catalog.row(sa.select(t.clock.c.ticked_us).limit(1)) is None:
+    db = store.catalog.db
+    if not query.exists(db, "SELECT 1 FROM clock LIMIT 1"):
         return []  # as most of the time, and this is asked often
-    columns = t.registration.c
-    rows = store.catalog.rows(
-        sa.select(columns.pipeline, columns.version).where(columns.pipeline.in_(numbers), columns.is_stopped == 0)
-    )
     return [
         leaf
-        for row in rows
-        for leaf in pipelines.pipeline_at(store.catalog.db, row.pipeline, row.version).leaves()
+        for row in query.rows(db, _RUNNING)
+        if row.pipeline in numbers
+        for leaf in pipelines.pipeline_at(db, row.pipeline, row.version).leaves()
         if isinstance(leaf, CronInput)
     ]
 
@@ -232,13 +234,8 @@ def _register(tx: Transaction, pipeline: Pipeline) -> None:
 
 def _renew(tx: Transaction, watcher: Watcher) -> bool:
     """Let the jobs that have not ended be of the new spec; tell whether one of them will be."""
-    columns = t.job.c
-    same = (columns.pipeline == watcher.number, columns.version != watcher.version)
-    unfinished = sa.select(columns.id, columns.state, columns.output_branch).where(
-        *same, columns.state < JOB_STATE.code(JobState.FINISHING)
-    )
     goes_on = False
-    for row in core(tx.db, unfinished.order_by(columns.id)).fetchall():
+    for row in query.rows(tx.db, _OTHERS_UNFINISHED, (watcher.number, watcher.version)):
         is_queued = queue.holds(tx.db, row.id)
         if row.state == JOB_STATE.code(JobState.CREATED):
             triggers.renew(tx, row.id)
@@ -264,7 +261,7 @@ def _refuse_taken(tx: Transaction, pipeline: Pipeline) -> None:
     repo = repos.find(tx.db, pipeline.project, pipeline.name)
     ref = None if repo is None else refs.find(tx.db, repo, pipeline.output_branch)
     if ref is not None and ref.head is not None:
-        origin = core(tx.db, sa.select(t.commit.c.origin).where(t.commit.c.id == ref.head)).scalar_one()
+        origin = query.value(tx.db, "SELECT origin FROM commits WHERE id = ?", (ref.head,))
         if origin == COMMIT_ORIGIN.code(CommitOrigin.USER):
             raise OutputTaken(
                 f"{pipeline.name}@{pipeline.output_branch} holds what clients wrote, where the pipeline would write",
@@ -280,11 +277,10 @@ def _refuse_loops(tx: Transaction, watcher: Watcher) -> None:
 
 def _set_stopped(tx: Transaction, pipeline: int, *, is_stopped: bool) -> bool:
     """Write it down; tell whether it was otherwise before."""
-    same = (t.registration.c.pipeline == pipeline, t.registration.c.is_stopped != is_stopped)
-    return core(tx.db, sa.update(t.registration).where(*same).values(is_stopped=int(is_stopped))).rowcount == 1
+    other = (pipeline, int(not is_stopped))
+    values = {"is_stopped": int(is_stopped)}
+    return query.update(tx.db, "registration", values, "pipeline = ? AND is_stopped = ?", other) == 1
 
 
 def _is_stopped(tx: Transaction, pipeline: int) -> bool:
-    return bool(
-        core(tx.db, sa.select(t.registration.c.is_stopped).where(t.registration.c.pipeline == pipeline)).scalar()
-    )
+    return query.exists(tx.db, "SELECT 1 FROM registration WHERE pipeline = ? AND is_stopped = 1", (pipeline,))

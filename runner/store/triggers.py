@@ -11,21 +11,22 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from runner.model.commit import CommitState
 from runner.model.ids import CommitId
 from runner.model.job import JobInput, JobState
 from runner.model.pipeline import CronInput, PfsInput, Pipeline
 from runner.store import ends, followers, newjobs, refs
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, JOB_TERMINAL_FROM
-from runner.store.catalog.engine import Transaction, core
-from runner.store.catalog.query import write
+from runner.store.catalog.engine import Transaction
 
 _WATCHERS = """
     SELECT t.pipeline, g.version FROM trigger t JOIN registration g ON g.pipeline = t.pipeline
-    WHERE t.project = ? AND t.repo = ? AND t.branch = ? AND NOT g.is_stopped ORDER BY t.pipeline
+    WHERE t.project = ? AND t.repo = ? AND t.branch = ? AND g.is_stopped = 0 ORDER BY t.pipeline
+"""
+_REGISTER = """
+    INSERT INTO registration (pipeline, version, is_stopped) VALUES (?, ?, 0)
+    ON CONFLICT (pipeline) DO UPDATE SET version = excluded.version
 """
 _SPEC = "SELECT spec FROM pipeline_version WHERE pipeline = ? AND version = ?"
 _HEAD = """
@@ -77,20 +78,14 @@ def watch(tx: Transaction, watcher: Watcher) -> None:
     unwatch(tx, number)
     places = {_place_of(leaf) for leaf in pipeline.leaves() if leaf.propagates}
     for place in places:
-        core(tx.db, sa.insert(t.trigger).values(pipeline=number, **place._asdict()))
+        query.insert(tx.db, "trigger", {"pipeline": number, **place._asdict()})
     followers.watch(tx, number, pipeline)
-    write(
-        tx.db,
-        "registration",
-        "INSERT INTO registration (pipeline, version, is_stopped) VALUES (?, ?, 0)"
-        " ON CONFLICT (pipeline) DO UPDATE SET version = excluded.version",
-        (number, version),
-    )
+    query.write(tx.db, "registration", _REGISTER, (number, version))
 
 
 def unwatch(tx: Transaction, pipeline: int) -> None:
     """Let no branch make jobs of a pipeline any more."""
-    core(tx.db, sa.delete(t.trigger).where(t.trigger.c.pipeline == pipeline))
+    tx.db.execute("DELETE FROM trigger WHERE pipeline = ?", (pipeline,))
     followers.unwatch(tx, pipeline)
 
 
@@ -146,7 +141,7 @@ def _enqueue(tx: Transaction, watcher: Watcher, job_id: CommitId, inputs: Sequen
         return 0
     key = newjobs.Key(number, version, job_id)
     job = newjobs.insert(tx, key, pipeline, inputs, state=JobState.CREATED)
-    core(tx.db, sa.insert(t.queue).values(job=job))
+    query.insert(tx.db, "queue", {"job": job})
     return 1
 
 
@@ -155,7 +150,7 @@ def renew(tx: Transaction, job: int) -> None:
 
     An input that the spec did not have before is taken at its head; when that holds nothing, the job ends.
     """
-    row = core(tx.db, sa.select(t.job).where(t.job.c.id == job)).one()
+    row = query.one(tx.db, "SELECT pipeline, version FROM job WHERE id = ?", (job,))
     watcher = find(tx, row.pipeline)
     if watcher is None or watcher.version == row.version:
         return
