@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from runner.model.errors import Conflict
 from runner.model.job import JobKey, JobState
 from runner.store import datums, ends, jobs, queue, settle, stops, tallies
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.catalog.engine import Transaction, core
+from runner.store.catalog.engine import Transaction
 from runner.store.ends import STOPPED_STATUS, End
 from runner.store.owners import job_owner, owning
 from runner.store.stops import Wish
@@ -41,7 +39,7 @@ async def stop(store: Store, key: JobKey) -> None:
 
 def ask(tx: Transaction, job: int, reason: str) -> None:
     """Want the end of a job, as `stop` does; raises `JobEnded`."""
-    row = core(tx.db, sa.select(t.job.c.state, t.job.c.uuid).where(t.job.c.id == job)).one()
+    row = query.one(tx.db, "SELECT state, uuid FROM job WHERE id = ?", (job,))
     state = JOB_STATE.word(row.state)
     if state.is_terminal:
         raise JobEnded(f"the job {row.uuid} has ended already: {state}")
@@ -82,6 +80,6 @@ def remove(tx: Transaction, job: int) -> None:
     """Remove all rows of a job that has ended."""
     tallies.count(tx, job, -1)
     datums.forget(tx, job)
-    for table in (t.job_input, t.attempt, t.log_chunk, t.observed):
-        core(tx.db, sa.delete(table).where(table.c.job == job))
-    core(tx.db, sa.delete(t.job).where(t.job.c.id == job))
+    for table in ("job_input", "attempt", "log_chunk", "observed"):
+        tx.db.execute(f"DELETE FROM {table} WHERE job = ?", (job,))  # noqa: S608  # constants
+    tx.db.execute("DELETE FROM job WHERE id = ?", (job,))

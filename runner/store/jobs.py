@@ -6,8 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from runner.model.commit import Commit, CommitState
 from runner.model.errors import NotFound
 from runner.model.ids import CommitId, is_id_prefix
@@ -15,10 +13,9 @@ from runner.model.job import Attempt, Job, JobDatum, JobInput, JobKey, JobState,
 from runner.model.provenance import Observed, Record
 from runner.store import commits, pipelines, projects, reads
 from runner.store import datums as datums_
-from runner.store.catalog import tables as t
+from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE
-from runner.store.catalog.engine import core
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, Row
 from runner.store.store import Store
 from runner.store.times import from_us
 
@@ -27,12 +24,25 @@ class NoSuchJob(NotFound):
     """The pipeline has no job of that id."""
 
 
-_SELECT = (
-    sa.select(t.job, t.pipeline.c.project, t.pipeline.c.name.label("pipeline_name"), t.repo.c.name.label("repo_name"))
-    .join(t.pipeline, t.pipeline.c.id == t.job.c.pipeline)
-    .outerjoin(t.repo, t.repo.c.id == t.job.c.output_repo)
-    .order_by(t.job.c.id.desc())
-)
+_SELECT = """
+    SELECT j.id, j.uuid, j.version, j.state, j.output_branch, j.reason, j.status, j.restarts,
+        j.created_us, j.started_us, j.finished_us,
+        j.data_total, j.data_processed, j.data_skipped, j.data_failed, j.data_recovered, j.read_bytes, j.written_bytes,
+        p.project, p.name AS pipeline_name, r.name AS repo_name
+    FROM job j JOIN pipeline p ON p.id = j.pipeline LEFT JOIN repo r ON r.id = j.output_repo
+"""
+_INPUTS = "SELECT name, project, repo, branch, uuid, s3 FROM job_input WHERE job = ? ORDER BY n"
+_READS = "j.id IN (SELECT i.job FROM job_input i WHERE i.project = ? AND i.repo = ? AND i.uuid = ?)"
+_NUMBER = """
+    SELECT j.id FROM job j JOIN pipeline p ON p.id = j.pipeline WHERE p.project = ? AND p.name = ? AND j.uuid = ?
+"""
+_RECORD = "SELECT v.record FROM job j JOIN provenance v ON v.commit_id = j.commit_id WHERE j.id = ?"
+_COMMIT = "SELECT c.id FROM job j JOIN commits c ON c.id = j.commit_id WHERE j.id = ? AND c.state = ?"
+_ATTEMPT = """
+    SELECT datum, number, started_us, finished_us, exit_status, exit_signal,
+        user_seconds, system_seconds, max_rss_bytes, reason, objects, bytes
+    FROM attempt WHERE job = ?
+"""
 
 
 async def list_jobs(
@@ -61,16 +71,21 @@ async def list_jobs(
     """
     db = store.catalog.db
     projects.require(db, project)
-    statement = _SELECT.where(t.pipeline.c.project == project).limit(limit)
+    conditions = ["p.project = ?"]
+    parameters: list[str | int] = [project]
     if pipeline is not None:
-        statement = statement.where(t.job.c.pipeline == pipelines.require(db, project, pipeline))
+        conditions.append("j.pipeline = ?")
+        parameters.append(pipelines.require(db, project, pipeline))
     if states:
-        statement = statement.where(t.job.c.state.in_([JOB_STATE.code(state) for state in states]))
+        conditions.append(f"j.state IN ({query.marks(states)})")
+        parameters += [JOB_STATE.code(state) for state in states]
     if id is not None:
-        statement = statement.where(t.job.c.uuid == id)
+        conditions.append("j.uuid = ?")
+        parameters.append(id)
     if before is not None:
-        statement = statement.where(t.job.c.id < require(db, before))
-    return [_job(db, row) for row in store.catalog.rows(statement)]
+        conditions.append("j.id < ?")
+        parameters.append(require(db, before))
+    return _find(db, conditions, parameters, limit)
 
 
 async def find_jobs(store: Store, project: str, text: str) -> Sequence[Job]:
@@ -78,18 +93,16 @@ async def find_jobs(store: Store, project: str, text: str) -> Sequence[Job]:
     pipeline, _, digits = text.rpartition("@")
     if not is_id_prefix(digits):
         return []
-    statement = _SELECT.where(t.pipeline.c.project == project, t.job.c.uuid >= digits, t.job.c.uuid < digits + "g")
+    conditions, parameters = ["p.project = ?", "j.uuid >= ?", "j.uuid < ?"], [project, digits, f"{digits}g"]
     if pipeline:
-        statement = statement.where(t.pipeline.c.name == pipeline)
-    return [_job(store.catalog.db, row) for row in store.catalog.rows(statement)]
+        conditions.append("p.name = ?")
+        parameters.append(pipeline)
+    return _find(store.catalog.db, conditions, parameters)
 
 
 async def list_readers(store: Store, commit: Commit, *, limit: int = 50) -> Sequence[Job]:
     """Return the jobs that were given *commit* as an input, the newest first, at most so many."""
-    columns = t.job_input.c
-    same = (columns.project == commit.project, columns.repo == commit.repo, columns.uuid == commit.id)
-    statement = _SELECT.where(t.job.c.id.in_(sa.select(columns.job).where(*same))).limit(limit)
-    return [_job(store.catalog.db, row) for row in store.catalog.rows(statement)]
+    return _find(store.catalog.db, [_READS], [commit.project, commit.repo, commit.id], limit)
 
 
 async def inspect(store: Store, key: JobKey) -> Job:
@@ -99,9 +112,8 @@ async def inspect(store: Store, key: JobKey) -> Job:
 
 async def attempts(store: Store, key: JobKey) -> Sequence[Attempt]:
     """Return a job's attempts in the order in which they began; raises `NoSuchJob`."""
-    job = require(store.catalog.db, key)
-    rows = store.catalog.rows(sa.select(t.attempt).where(t.attempt.c.job == job).order_by(t.attempt.c.n))
-    return [_attempt(row) for row in rows]
+    db = store.catalog.db
+    return [_attempt(row) for row in query.rows(db, f"{_ATTEMPT} ORDER BY n", (require(db, key),))]
 
 
 async def datums(
@@ -122,12 +134,9 @@ async def datums(
 
 async def record(store: Store, key: JobKey) -> Record | None:
     """Return the provenance record that was committed with a job's output, if it has one; raises `NoSuchJob`."""
-    row = store.catalog.row(
-        sa.select(t.provenance.c.record)
-        .join(t.job, t.job.c.commit_id == t.provenance.c.commit_id)
-        .where(t.job.c.id == require(store.catalog.db, key))
-    )
-    return None if row is None else json.loads(row.record)
+    db = store.catalog.db
+    text = query.value(db, _RECORD, (require(db, key),))
+    return None if text is None else json.loads(text)
 
 
 async def observed(
@@ -149,12 +158,7 @@ async def quarantined(store: Store, key: JobKey) -> Commit | None:
 
 def require(db: Connection, key: JobKey) -> int:
     """Return the number of a job; raises `NoSuchJob`."""
-    number: int | None = core(
-        db,
-        sa.select(t.job.c.id)
-        .join(t.pipeline, t.pipeline.c.id == t.job.c.pipeline)
-        .where(t.pipeline.c.project == key.project, t.pipeline.c.name == key.pipeline, t.job.c.uuid == key.id),
-    ).scalar()
+    number: int | None = query.value(db, _NUMBER, (key.project, key.pipeline, key.id))
     if number is None:
         raise NoSuchJob(f"there is no job {key}", hint="runner job list")
     return number
@@ -162,29 +166,29 @@ def require(db: Connection, key: JobKey) -> int:
 
 def inspect_number(db: Connection, number: int) -> Job:
     """Return the job of that number, which is there."""
-    return _job(db, core(db, _SELECT.where(t.job.c.id == number)).one())
+    return _job(db, query.one(db, f"{_SELECT} WHERE j.id = ?", (number,)))
 
 
 def attempt_of(db: Connection, job: int, datum: str, number: int) -> Attempt:
     """Return an attempt, which is there."""
-    columns = t.attempt.c
-    same = (columns.job == job, columns.datum == datum, columns.number == number)
-    return _attempt(core(db, sa.select(t.attempt).where(*same)).one())
+    return _attempt(query.one(db, f"{_ATTEMPT} AND datum = ? AND number = ?", (job, datum, number)))
 
 
 def _commit(store: Store, key: JobKey, state: CommitState) -> Commit | None:
     db = store.catalog.db
-    number = core(
-        db,
-        sa.select(t.commit.c.id)
-        .join(t.job, t.job.c.commit_id == t.commit.c.id)
-        .where(t.job.c.id == require(db, key), t.commit.c.state == COMMIT_STATE.code(state)),
-    ).scalar()
+    number = query.value(db, _COMMIT, (require(db, key), COMMIT_STATE.code(state)))
     return None if number is None else commits.inspect_number(db, number)
 
 
-def _job(db: Connection, row: sa.Row[Any]) -> Job:
-    inputs = core(db, sa.select(t.job_input).where(t.job_input.c.job == row.id).order_by(t.job_input.c.n))
+def _find(db: Connection, conditions: Sequence[str], parameters: Sequence[Any], limit: int | None = None) -> list[Job]:
+    """Return the jobs for which all conditions hold, the newest first."""
+    statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY j.id DESC"
+    if limit is not None:
+        statement, parameters = f"{statement} LIMIT ?", (*parameters, limit)
+    return [_job(db, row) for row in query.rows(db, statement, parameters)]
+
+
+def _job(db: Connection, row: Row) -> Job:
     return Job(
         key=JobKey(row.project, row.pipeline_name, CommitId(row.uuid)),
         version=row.version,
@@ -193,7 +197,7 @@ def _job(db: Connection, row: sa.Row[Any]) -> Job:
         output_branch=row.output_branch,
         inputs=tuple(
             JobInput(each.name, each.project, each.repo, each.branch, CommitId(each.uuid), bool(each.s3))
-            for each in inputs
+            for each in query.rows(db, _INPUTS, (row.id,))
         ),
         created=from_us(row.created_us),
         started=from_us(row.started_us),
@@ -211,7 +215,7 @@ def _job(db: Connection, row: sa.Row[Any]) -> Job:
     )
 
 
-def _attempt(row: sa.Row[Any]) -> Attempt:
+def _attempt(row: Row) -> Attempt:
     exit_ = None
     if row.exit_status is not None or row.exit_signal is not None:
         usage = None
