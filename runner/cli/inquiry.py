@@ -19,7 +19,6 @@ from runner.store import Store, branches, commits, files, folders, jobs, pipelin
 from runner.store.refusals import NoSuchKey
 
 _PAGE = 1000
-_USUAL_RUNS = 20
 
 
 class NoSuchJob(NotFound):
@@ -73,13 +72,11 @@ async def datums_of(
 
 
 async def usual_seconds(store: Store, project: str, pipeline: str) -> float | None:
-    """Return the median time of the last 20 jobs of *pipeline* that succeeded; None: it has none."""
+    """Return the median time of the last 20 jobs of *pipeline* that succeeded; None: it has none, or is not there."""
     try:
-        done = await jobs.list_jobs(store, project, pipeline, states=(JobState.SUCCESS,), limit=_USUAL_RUNS)
+        return await jobs.usual_seconds(store, project, pipeline)
     except NotFound:
         return None
-    times = sorted((job.finished - job.started).total_seconds() for job in done if job.finished and job.started)
-    return times[len(times) // 2] if times else None
 
 
 async def story_of(store: Store, job: Job) -> Story:

@@ -20,7 +20,10 @@ CHUNK_SECONDS = 0.2
 HELD_BYTES = 16 * CHUNK_BYTES
 """What may wait for the disk. One transaction writes all of it, because each costs a wait of its own."""
 
-_CHUNK = "SELECT first_line, lines, text FROM log_chunk WHERE job = ? AND first_line >= ? ORDER BY first_line LIMIT 1"
+_CHUNK_OF = "SELECT max(first_line) FROM log_chunk WHERE job = ? AND first_line <= ?"
+_CHUNKS = """
+    SELECT first_line, text FROM log_chunk WHERE job = ? AND first_line >= ? AND first_line <= ? ORDER BY first_line
+"""
 _LAST_LINE = "SELECT first_line + lines - 1 FROM log_chunk WHERE job = ? ORDER BY first_line DESC LIMIT 1"
 
 Line = Mapping[str, Any]
@@ -103,20 +106,15 @@ def _chunks(lines: Sequence[bytes], number: int) -> Iterator[tuple[int, Sequence
 
 async def read(store: Store, key: JobKey, *, after_line: int = 0, limit: int = 1000) -> Sequence[tuple[int, Line]]:
     """Return lines with their numbers, from the one after *after_line* on; raises `NoSuchJob`."""
-    db = store.catalog.db
-    job = jobs.require(db, key)
-    at = "SELECT max(first_line) FROM log_chunk WHERE job = ? AND first_line <= ?"
-    start = query.value(db, at, (job, after_line + 1)) or 1
+    db, job = store.catalog.db, jobs.require(store.catalog.db, key)
+    start = query.value(db, _CHUNK_OF, (job, after_line + 1)) or 1
     found: list[tuple[int, Line]] = []
-    while len(found) < limit:
-        row = query.row(db, _CHUNK, (job, start))
-        if row is None:
-            break
-        numbered = enumerate(row.text.split(b"\n")[:-1], row.first_line)
-        found.extend((number, json.loads(text)) for number, text in numbered if number > after_line)
-        start = row.first_line + row.lines
+    for first, text in db.execute(_CHUNKS, (job, start, after_line + limit)).fetchall():
+        numbered = enumerate(text.split(b"\n")[:-1], first)
+        window = ((number, line) for number, line in numbered if after_line < number <= after_line + limit)
+        found.extend((number, json.loads(line)) for number, line in window)
         await trio.lowlevel.checkpoint()
-    return found[:limit]
+    return found
 
 
 async def count_lines(store: Store, key: JobKey) -> int:

@@ -11,7 +11,7 @@ from runner.model.errors import NotFound
 from runner.model.ids import CommitId, is_id_prefix
 from runner.model.job import Attempt, Job, JobDatum, JobInput, JobKey, JobState, ProcessExit, ResourceUsage
 from runner.model.provenance import Observed, Record
-from runner.store import commits, pipelines, projects, reads
+from runner.store import commits, newest, pipelines, projects, reads
 from runner.store import datums as datums_
 from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, JOB_STATE
@@ -55,7 +55,7 @@ async def list_jobs(
     limit: int = 50,
     before: JobKey | None = None,
 ) -> Sequence[Job]:
-    """Return jobs, the newest first.
+    """Return jobs, the newest first; costs what is returned, and a look-up for each pipeline and state.
 
     Args:
         store: Where.
@@ -71,21 +71,33 @@ async def list_jobs(
     """
     db = store.catalog.db
     projects.require(db, project)
-    conditions = ["p.project = ?"]
-    parameters: list[str | int] = [project]
+    of = pipelines.numbers(db, project) if pipeline is None else [pipelines.require(db, project, pipeline)]
+    last = None if before is None else require(db, before)
+    if id is None:
+        numbers = newest.newest(db, of, states, before=last, limit=limit)
+        rows = (query.row(db, f"{_SELECT} WHERE j.id = ?", (number,)) for number in numbers)
+        return [_job(db, row) for row in rows if row is not None]
+    conditions = ["j.uuid = ?", "p.project = ?"]
+    parameters: list[str | int] = [id, project]
     if pipeline is not None:
         conditions.append("j.pipeline = ?")
-        parameters.append(pipelines.require(db, project, pipeline))
+        parameters += of
     if states:
         conditions.append(f"j.state IN ({query.marks(states)})")
         parameters += [JOB_STATE.code(state) for state in states]
-    if id is not None:
-        conditions.append("j.uuid = ?")
-        parameters.append(id)
-    if before is not None:
+    if last is not None:
         conditions.append("j.id < ?")
-        parameters.append(require(db, before))
+        parameters.append(last)
     return _find(db, conditions, parameters, limit)
+
+
+async def usual_seconds(store: Store, project: str, pipeline: str) -> float | None:
+    """Return the median time of the last 20 jobs of a pipeline that succeeded; None: none did.
+
+    Raises:
+        NoSuchPipeline.
+    """
+    return newest.usual_seconds(store.catalog.db, pipelines.require(store.catalog.db, project, pipeline))
 
 
 async def find_jobs(store: Store, project: str, text: str) -> Sequence[Job]:

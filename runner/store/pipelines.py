@@ -186,6 +186,11 @@ def _digest(db: Connection, pipeline: int, version: int) -> str:
     return str(digest)
 
 
+def numbers(db: Connection, project: str) -> Sequence[int]:
+    """Return the numbers of all pipelines of a project."""
+    return query.values(db, "SELECT id FROM pipeline WHERE project = ?", (project,))
+
+
 def require(db: Connection, project: str, name: str) -> int:
     """Return the number of a pipeline; raises `NoSuchPipeline`."""
     number = find(db, project, name)

@@ -9,6 +9,7 @@ from runner.model.job import JobKey
 from runner.store import joblog
 from runner.store.joblog import JobLog, count_lines, read
 from runner.store.jobs import NoSuchJob
+from tests.store.plans import read_plans
 from tests.store.world import open_session
 
 
@@ -61,16 +62,22 @@ async def test_a_lone_line_is_written_soon_and_many_are_written_together(store, 
     assert chunks(store) <= 3
 
 
-async def test_a_window_of_a_long_log_reads_only_the_chunks_it_lies_in(store, key):
+async def test_a_window_of_a_long_log_reads_only_the_chunks_it_lies_in(store, key, monkeypatch):
     line = {"message": "x" * 1000}
     await write(store, key, [line] * 1000)
     total = chunks(store)
     assert total >= 10
-    read_rows = []
-    store.catalog.db.set_trace_callback(read_rows.append)
-    assert len(await read(store, key, after_line=700, limit=10)) == 10
-    store.catalog.db.set_trace_callback(None)
-    assert len([text for text in read_rows if "log_chunk.text" in text]) <= 2
+    texts = []
+    db = store.catalog.db
+    monkeypatch.setattr(joblog.json, "loads", lambda text: texts.append(text) or {})
+    with read_plans(store) as plans:
+        window = await read(store, key, after_line=700, limit=10)
+        assert await count_lines(store, key) == 1000
+    assert [number for number, _ in window] == list(range(701, 711))
+    assert len(texts) == 10
+    (chunks_read,) = [text for text in plans.statements if "SELECT first_line, text" in text]
+    assert len(db.execute(chunks_read).fetchall()) <= 2
+    assert plans.scans() == []
 
 
 async def test_an_unknown_job_has_no_log(store):
