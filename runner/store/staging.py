@@ -23,11 +23,13 @@ _PUT = (
     f" ON CONFLICT (layer, key) DO UPDATE SET {_SET}"
 )
 _MEASURE = f"""
-    UPDATE layer SET (rows, tombstones, bytes, min_key, max_key) = (
-        SELECT count(*), count(*) FILTER (WHERE e.kind = {EntryKind.TOMBSTONE:d}),
-            coalesce(sum(e.size), 0), min(e.key), max(e.key)
-        FROM entry e WHERE e.layer = layer.id
-    )
+    UPDATE layer SET
+        (rows, tombstones, bytes) = (
+            SELECT count(*), count(*) FILTER (WHERE e.kind = {EntryKind.TOMBSTONE:d}), coalesce(sum(e.size), 0)
+            FROM entry e WHERE e.layer = layer.id
+        ),  -- the ends by themselves: bytes have no min() in PostgreSQL
+        min_key = (SELECT e.key FROM entry e WHERE e.layer = layer.id ORDER BY e.key LIMIT 1),
+        max_key = (SELECT e.key FROM entry e WHERE e.layer = layer.id ORDER BY e.key DESC LIMIT 1)
     WHERE id = ?
 """  # noqa: S608  # constants
 
