@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import NoReturn
 
 import trio
@@ -18,6 +19,7 @@ from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.gate import Gate
 from runner.store.output import OutBucket
+from runner.store.owners import Owner, fenced
 from runner.store.refusals import AccessDenied, BucketAlreadyOwned, NoSuchBucket
 from runner.store.staging import Stack
 from runner.store.store import Store
@@ -90,12 +92,20 @@ class AttemptSession:
     """
 
     def __init__(
-        self, store: Store, begun: Begun, buckets: Mapping[str, JobBucket], *, visible: Collection[str], gate: Gate
+        self,
+        store: Store,
+        begun: Begun,
+        buckets: Mapping[str, JobBucket],
+        *,
+        owner: Owner,
+        visible: Collection[str],
+        gate: Gate,
     ) -> None:
         self.buckets = buckets
         self.view = JobView({name: buckets[name] for name in visible}, gate)
         self.dropped_uploads = 0
         self._store = store
+        self._owner = owner
         self._begun = begun
         self._gate = gate
 
@@ -121,13 +131,15 @@ class AttemptSession:
             exit: How the command ended; None: it never started.
             reason: One sentence when it did not succeed; else empty.
 
+        Raises:
+            OwnerLost.
+
         Cancellation: the view has ended; the layer is closed with the job.
         """
         self._gate.close()
         await trio.lowlevel.checkpoint()
-        attempt, self.dropped_uploads = await self._store.writer.write(
-            lambda tx: _end(tx, self._begun, keep=keep, exit_=exit, reason=reason)
-        )
+        end = partial(_end, begun=self._begun, keep=keep, exit_=exit, reason=reason)
+        attempt, self.dropped_uploads = await self._store.writer.write(fenced(self._owner, end))
         return attempt
 
 

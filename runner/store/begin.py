@@ -12,7 +12,7 @@ from runner.store import commits, jobs, newjobs, pipelines, queue, repos
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.finishing import JobLost
-from runner.store.owners import Owner, job_owner
+from runner.store.owners import Owner, fenced, job_owner
 from runner.store.sessions import JobSession
 from runner.store.store import Store
 
@@ -39,7 +39,7 @@ async def take_job(
         if owner is None:
             continue
         try:
-            if await store.writer.write(partial(queue.take, job=job)):
+            if await store.writer.write(fenced(owner, partial(queue.take, job=job))):
                 return await _taken(store, job, owner)
         except BaseException:
             await owner.release()
@@ -86,7 +86,7 @@ async def open_job(
     if owner is None:
         raise JobLost(f"another process runs the job {key}")
     try:
-        number, pinned = await store.writer.write(lambda tx: _insert(tx, pipeline, key, version, inputs))
+        number, pinned = await store.writer.write(fenced(owner, lambda tx: _insert(tx, pipeline, key, version, inputs)))
         return JobSession(store, number, pipeline, pinned, owner=owner, readable=output_readable)
     except BaseException:
         await owner.release()

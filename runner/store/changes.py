@@ -16,7 +16,7 @@ from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.content import Stored
 from runner.store.entries import Row
-from runner.store.owners import owning_new
+from runner.store.owners import Owner, fenced, owning_new
 from runner.store.staging import Stack
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -31,8 +31,18 @@ class Change:
         head: The branch's commit when the change began, if any.
     """
 
-    def __init__(self, store: Store, ref: refs.Ref, stack: Stack, head: Commit | None, open_commit: int | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        owner: Owner,
+        ref: refs.Ref,
+        stack: Stack,
+        *,
+        head: Commit | None,
+        open_commit: int | None,
+    ) -> None:
         self.head = head
+        self._owner = owner
         self._open_commit = open_commit
         self._store = store
         self._ref = ref
@@ -85,8 +95,9 @@ class Change:
 
         Raises:
             RefMoved: Somebody else committed to the branch meanwhile; begin again from its new head.
+            OwnerLost: What was written may have been dropped meanwhile.
         """
-        started_us = await self._store.writer.write(self._seal)
+        started_us = await self._store.writer.write(fenced(self._owner, self._seal))
         above = await deltas.content_above(self._store, self._ref.head, self._stack.below, (self._stack.top,))
         if self._open_commit is None and self.head is not None and above.content.digest() == self.head.digest:
             return self.head, False
@@ -96,7 +107,7 @@ class Change:
                 count(tx)
             return self._publish(tx, above, started_us=started_us, description=description, propagates=propagates)
 
-        commit = await self._store.writer.write(publish)
+        commit = await self._store.writer.write(fenced(self._owner, publish))
         self._is_committed = True
         self._store.merges.notice()
         self._store.hints.tell()
@@ -137,7 +148,7 @@ async def open_change(store: Store, project: str, repo: str, branch: str) -> Asy
     Cancellation: what was not committed is dropped, shielded, at most 5 s; else by the next `settle`.
     """
 
-    def begin(tx: Transaction, owner: str) -> Change:
+    def begin(tx: Transaction, owner: Owner) -> Change:
         number = repos.ensure(tx, project, repo)
         ref = refs.ensure(tx, number, branch)
         head = None if ref.head is None else commits.inspect_number(tx.db, ref.head)
@@ -147,10 +158,11 @@ async def open_change(store: Store, project: str, repo: str, branch: str) -> Asy
             below = staged.read_set(tx.db, key)
         else:
             below = () if ref.head is None else tuple(commits.read_set(tx.db, ref.head))
-        return Change(store, ref, Stack(staging.open_layer(tx, owner), below), head, open_commit)
+        stack = Stack(staging.open_layer(tx, owner.name), below)
+        return Change(store, owner, ref, stack, head=head, open_commit=open_commit)
 
     async with owning_new(store.owners, "change") as owner:
-        change = await store.writer.write(partial(begin, owner=owner.name))
+        change = await store.writer.write(partial(begin, owner=owner))
         try:
             yield change
         finally:

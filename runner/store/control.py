@@ -57,7 +57,7 @@ async def settle_if_dead(store: Store, key: JobKey) -> None:
         return
     async with owning(store.owners, job_owner(key)) as owner:
         if owner is not None:
-            await settle.settle_job(store, key)
+            await settle.settle_job(store, key, owner)
 
 
 async def delete(store: Store, key: JobKey) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from runner.model.job import DatumState, JobInput, JobKey
 from runner.model.provenance import ReadKind
@@ -16,10 +17,12 @@ from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.datums import Base, Former, Planned
 from runner.store.files import giving
-from runner.store.owners import Owner
+from runner.store.owners import Owner, fenced
 from runner.store.paths import Match, Matches, find_matches
 from runner.store.reads import ReadLog, Traffic
 from runner.store.store import Store
+
+T = TypeVar("T")
 
 _CARRIED = -1
 """Place of what is carried over in the job's stack: below all attempts, which count from 0."""
@@ -92,17 +95,17 @@ class JobDatums:
         Raises:
             JobLost: Somebody else decided about the job.
         """
-        db, write = self._store.catalog.db, self._store.writer.write
+        db = self._store.catalog.db
         self._base = datums.find_base(db, self._job) if skip else None
         pending = iter(planned)
         while some := list(islice(pending, datums.ROWS_PER_WRITE)):
             rows = [(each, datums.find_former(db, self._base, each) if self._base else None) for each in some]
-            await write(partial(_put, job=self._job, rows=rows))
+            await self._write(partial(_put, job=self._job, rows=rows))
             for _, former in rows:
                 if former is not None and self._base is not None:
                     await self._carry(self._base, former)
         if self._carried is not None:
-            await write(partial(_seal, layer=self._carried))
+            await self._write(partial(_seal, layer=self._carried))
 
     @property
     def base(self) -> JobKey | None:
@@ -115,7 +118,7 @@ class JobDatums:
 
     async def end(self, datum: str, state: DatumState) -> None:
         """Write how a datum ended that did not succeed, and count it; one that did was counted with its attempt."""
-        await self._store.writer.write(partial(datums.end, job=self._job, datum=datum, state=state))
+        await self._write(partial(datums.end, job=self._job, datum=datum, state=state))
 
     def find_writer(self, key: bytes) -> str | None:
         """Return the id of the datum that wrote *key* into the output."""
@@ -138,10 +141,11 @@ class JobDatums:
         """Take the output of a datum over from the base job."""
         for keys in datums.keys_of(self._store.catalog.db, former.source):
             if self._carried is None:
-                self._carried = await self._store.writer.write(
-                    partial(_open_carried, job=self._job, owner=self._owner.name)
-                )
-            await self._store.writer.write(partial(datums.carry, layer=self._carried, base=base, keys=keys))
+                self._carried = await self._write(partial(_open_carried, job=self._job, owner=self._owner.name))
+            await self._write(partial(datums.carry, layer=self._carried, base=base, keys=keys))
+
+    async def _write(self, function: Callable[[Transaction], T]) -> T:
+        return await self._store.writer.write(fenced(self._owner, function))
 
     def _layers(self, given: JobInput) -> tree.ReadSet:
         return commits.read_set(self._store.catalog.db, self._pinned[given])

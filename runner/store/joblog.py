@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from runner.model.job import JobKey
 from runner.store import jobs
 from runner.store.catalog import query
 from runner.store.catalog.engine import Transaction
+from runner.store.owners import Owner, OwnerLost, fenced
 from runner.store.store import Store
 
 CHUNK_BYTES = 64 * 1024
@@ -32,10 +34,14 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class JobLog:
-    """Takes lines while `run` runs. Its lines continue those that the job has already."""
+    """Takes lines while `run` runs. Its lines continue those that the job has already.
 
-    def __init__(self, store: Store, key: JobKey) -> None:
+    Once another process has taken the job from *owner*, what is said here is nobody's and forgotten.
+    """
+
+    def __init__(self, store: Store, key: JobKey, owner: Owner) -> None:
         self._store = store
+        self._owner = owner
         self._job = jobs.require(store.catalog.db, key)
         self._next_line = _count(store, self._job) + 1
         self._lines: list[bytes] = []
@@ -84,7 +90,8 @@ class JobLog:
         self._taken = trio.Event()
         chunks = list(_chunks(lines, self._next_line))
         self._next_line += len(lines)
-        await self._store.writer.write(partial(_insert, job=self._job, chunks=chunks))
+        with suppress(OwnerLost):
+            await self._store.writer.write(fenced(self._owner, partial(_insert, job=self._job, chunks=chunks)))
         self._store.hints.tell(lines=True)
 
 

@@ -16,7 +16,7 @@ from runner.store.catalog import query
 from runner.store.catalog.codes import LayerKind, LayerState
 from runner.store.catalog.engine import Catalog, Transaction
 from runner.store.entries import Row
-from runner.store.owners import Owners, owning_new
+from runner.store.owners import OwnerLost, Owners, fenced, owning_new
 from runner.store.tree import ReadSet, walk
 from runner.store.writer import Writer
 
@@ -46,7 +46,9 @@ class Merges:
         self._committed.set()
 
     async def run(self) -> None:
-        """Merge whenever something is due. A full disk ends a merge, not the run.
+        """Merge whenever something is due.
+
+        A full disk ends a merge, not the run, and so does another process that took this one for dead.
 
         Cancellation: a merge that is under way is dropped, now or by the next `settle`.
         """
@@ -56,7 +58,7 @@ class Merges:
             try:
                 while (due := self._find_due()) is not None and await self._merge(due):
                     pass
-            except Unavailable:
+            except (Unavailable, OwnerLost):
                 continue  # tried again after the next commit
 
     def _find_due(self) -> _Due | None:
@@ -79,10 +81,10 @@ class Merges:
                 async for row in rows:
                     slot.append(row)
                     if len(slot) == ROWS_PER_SLOT:
-                        await self._writer.write(partial(_write_rows, run=run, rows=slot))
+                        await self._writer.write(fenced(owner, partial(_write_rows, run=run, rows=slot)))
                         slot = []
-            await self._writer.write(partial(_write_rows, run=run, rows=slot))
-            return await self._writer.write(partial(_install, run=run, due=due))
+            await self._writer.write(fenced(owner, partial(_write_rows, run=run, rows=slot)))
+            return await self._writer.write(fenced(owner, partial(_install, run=run, due=due)))
 
 
 def _open_run(tx: Transaction, owner: str) -> int:

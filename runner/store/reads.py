@@ -14,6 +14,7 @@ from runner.model.provenance import Observed, ReadKind
 from runner.store.catalog import query
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
+from runner.store.owners import Owner, fenced
 from runner.store.store import Store
 from runner.store.times import from_us, to_us
 
@@ -59,8 +60,9 @@ class _Seen:
 class ReadLog:
     """What was read of a job's inputs."""
 
-    def __init__(self, store: Store, job: int) -> None:
+    def __init__(self, store: Store, job: int, owner: Owner) -> None:
         self._store = store
+        self._owner = owner
         self._job = job
         self._seen: dict[_Key, _Seen] = {}
         self._ranges = 0
@@ -98,7 +100,7 @@ class ReadLog:
         rows = [_observed(key, seen) for key, seen in held]
         for at in range(0, len(rows), _ROWS_PER_WRITE):
             chunk = rows[at : at + _ROWS_PER_WRITE]
-            await self._store.writer.write(partial(_upsert, job=self._job, rows=chunk))
+            await self._store.writer.write(fenced(self._owner, partial(_upsert, job=self._job, rows=chunk)))
 
     def snapshot(self) -> Sequence[Observed]:
         """Return all that was read so far, by input, key and kind."""

@@ -5,12 +5,13 @@ The gateway gets only the narrower `view` of one attempt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Self
+from typing import Self, TypeVar
 
 import trio
 
@@ -31,13 +32,15 @@ from runner.store.folders import FolderCounts
 from runner.store.gate import Door, Gate
 from runner.store.jobdatums import JobDatums
 from runner.store.output import OutBucket
-from runner.store.owners import Owner
+from runner.store.owners import Owner, OwnerLost, fenced
 from runner.store.reads import ReadLog, Traffic
 from runner.store.stops import Wish
 from runner.store.store import Store
 from runner.store.view import Bucket
 
 CLOSE_SECONDS = 10
+
+T = TypeVar("T")
 
 _NO_DRAFT: Record = MappingProxyType({})
 
@@ -73,7 +76,10 @@ class OutputSummary:
 class JobSession:
     """One job of this process, from its row to its end. Made by `runner.store.begin`.
 
+    What it writes is refused with `OwnerLost` once another process has taken the job over.
+
     Attributes:
+        owner: What this process is of the job.
         inputs: Pinned to their commits.
         reads: What was read of them.
         datums: What it runs its command for.
@@ -92,12 +98,12 @@ class JobSession:
         is_queued: bool = False,
     ) -> None:
         self.is_queued = is_queued
-        self.reads = ReadLog(store, number)
+        self.owner = owner
+        self.reads = ReadLog(store, number, owner)
         self._store = store
         self._number = number
         self._pipeline = pipeline
         self._pinned = pinned
-        self._owner = owner
         self._readable = readable
         self._content = ContentSum()
         self._compared: finishing.Compared | None = None
@@ -140,7 +146,7 @@ class JobSession:
             values = {"state": JOB_STATE.code(JobState.RUNNING), "started_us": tx.now_us}
             query.update(tx.db, "job", values, "id = ?", (self._number,))
 
-        await self._store.writer.write(run)
+        await self._write(run)
 
     async def open_attempt(self, datum: str, number: int) -> AttemptSession:
         """Begin a try of a datum; one at a time. Raises `JobLost`, `JobStopped`.
@@ -149,9 +155,7 @@ class JobSession:
             datum: Its id, 64 hex digits.
             number: The try, 1-based.
         """
-        begun = await self._store.writer.write(
-            lambda tx: begin_attempt(tx, self._number, self._owner.name, datum, number)
-        )
+        begun = await self._write(lambda tx: begin_attempt(tx, self._number, self.owner.name, datum, number))
         gate = Gate()
         buckets: dict[str, CommitBucket | OutBucket] = {
             each.name: commit_bucket(
@@ -168,7 +172,7 @@ class JobSession:
             readable=self._readable,
         )
         visible = set(buckets) if self._pipeline.s3_out else set(buckets) - {OUTPUT_BUCKET}
-        return AttemptSession(self._store, begun, buckets, visible=visible, gate=gate)
+        return AttemptSession(self._store, begun, buckets, owner=self.owner, visible=visible, gate=gate)
 
     async def begin_egress(self) -> Bucket:
         """Go from RUNNING to EGRESSING: no attempt can begin any more. Return the output, to be read.
@@ -182,7 +186,7 @@ class JobSession:
             values = {"state": JOB_STATE.code(JobState.EGRESSING)}
             query.update(tx.db, "job", values, "id = ?", (self._number,))
 
-        await self._store.writer.write(begin)
+        await self._write(begin)
         layers = finishing.stack_of(self._store.catalog.db, self._number)
         created = self.job.created or datetime.now(UTC)
         return CommitBucket(self._store, OUTPUT_BUCKET, created, layers=layers, door=Door(Gate(), Traffic()))
@@ -200,7 +204,7 @@ class JobSession:
         """
         await self.reads.spill()
         values = self._counters(counts)
-        await self._store.writer.write(lambda tx: finishing.seal(tx, self._number, draft, values))
+        await self._write(lambda tx: finishing.seal(tx, self._number, draft, values))
         layers = finishing.stack_of(self._store.catalog.db, self._number)
         self._content = await finishing.content_of(self._store, layers)
 
@@ -237,7 +241,7 @@ class JobSession:
         publish = partial(
             finishing.publish, job=self._number, record=record, content=self._content, compared=self._compared
         )
-        commit = await self._store.writer.write(publish)
+        commit = await self._write(publish)
         self._store.hints.tell()
         return commit
 
@@ -248,7 +252,7 @@ class JobSession:
         """
         if self.is_queued:
             self.is_queued = False
-            if not await self._store.writer.write(lambda tx: queue.give_back(tx, self._number)):
+            if not await self._write(lambda tx: queue.give_back(tx, self._number)):
                 await self.abandon(JobState.KILLED, "", STOPPED_STATUS)
             self._store.hints.tell()
 
@@ -265,8 +269,8 @@ class JobSession:
         """
         await self.reads.spill()
         values = self._counters(counts)
-        await self._store.writer.write(lambda tx: finishing.count(tx, self._number, values))
-        await settle.abandon(self._store, self._number, End(state, reason, status))
+        await self._write(lambda tx: finishing.count(tx, self._number, values))
+        await settle.abandon(self._store, self._number, End(state, reason, status), self.owner)
         self._store.hints.tell()
 
     def _counters(self, counts: DatumCounts | None) -> Mapping[str, int]:
@@ -279,19 +283,22 @@ class JobSession:
     async def aclose(self) -> None:
         """Let go of the job; one that was not sealed is given back or abandoned.
 
-        A sealed one is committed by whoever meets it next.
+        A sealed one is committed by whoever meets it next; one that another has taken is left to him.
 
         Cancellation: shielded, at most 10 s; then it is settled as if the runner had died.
         """
-        with trio.move_on_after(CLOSE_SECONDS, shield=True):
+        with trio.move_on_after(CLOSE_SECONDS, shield=True), suppress(OwnerLost):
             if self.job.state not in (JobState.STARTING, JobState.RUNNING, JobState.EGRESSING):
                 pass
             elif self.is_queued:
                 await self.give_back()
             else:
                 await self.abandon(JobState.KILLED, "the runner ended before the job did", status=STOPPED_STATUS)
-        await self._owner.release()
+        await self.owner.release()
         self._store.hints.tell()
+
+    async def _write(self, function: Callable[[Transaction], T]) -> T:
+        return await self._store.writer.write(fenced(self.owner, function))
 
     async def __aenter__(self) -> Self:
         return self

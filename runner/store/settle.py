@@ -16,7 +16,7 @@ from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.ends import End
 from runner.store.finishing import BranchGone
-from runner.store.owners import job_owner, owning
+from runner.store.owners import Owner, fenced, job_owner, owning
 from runner.store.store import Store
 
 DIED_STATUS = 137
@@ -45,40 +45,46 @@ async def settle(store: Store) -> None:
         key = jobs.inspect_number(store.catalog.db, job).key
         async with owning(store.owners, job_owner(key)) as owner:
             if owner is not None:
-                await settle_job(store, key)
+                await settle_job(store, key, owner)
     await closing.settle(store)
     await _drop_orphans(store)
     await clean(store)
 
 
-async def settle_job(store: Store, key: JobKey) -> None:
-    """Bring a job to its end; the caller owns it."""
+async def settle_job(store: Store, key: JobKey, owner: Owner) -> None:
+    """Bring a job to its end, or give it back, as its *owner*; raises `OwnerLost`."""
     db = store.catalog.db
     job = jobs.require(db, key)
-    if jobs.inspect_number(db, job).state == JobState.FINISHING:
+    state = jobs.inspect_number(db, job).state
+    if state is JobState.CREATED and queue.holds(db, job):
+        return  # somebody was faster
+    if state is JobState.FINISHING:
         content = await finishing.content_of(store, finishing.stack_of(db, job))
         record = finishing.completed(finishing.drafted(db, job), key.id, content)
         try:
-            await store.writer.write(lambda tx: finishing.publish(tx, job, record, content))
+            await store.writer.write(fenced(owner, lambda tx: finishing.publish(tx, job, record, content)))
         except BranchGone as exc:
-            await abandon(store, job, End(JobState.FAILURE, exc.message, LOST_STATUS))
-    elif not (queue.holds(db, job) and await store.writer.write(lambda tx: queue.give_back(tx, job))):
-        await abandon(store, job, End(JobState.KILLED, "the runner died", DIED_STATUS))
+            await abandon(store, job, End(JobState.FAILURE, exc.message, LOST_STATUS), owner)
+    elif not (queue.holds(db, job) and await store.writer.write(fenced(owner, partial(queue.give_back, job=job)))):
+        await abandon(store, job, End(JobState.KILLED, "the runner died", DIED_STATUS), owner)
     store.hints.tell()
 
 
-async def abandon(store: Store, job: int, end: End) -> None:
+async def abandon(store: Store, job: int, end: End, owner: Owner) -> None:
     """End a job without moving its branch; what it left behind becomes a quarantined commit. Twice: no change.
 
     When somebody wanted it to begin anew, it waits again instead.
+
+    Raises:
+        OwnerLost: Another process than *owner*'s has the job.
     """
     wish = stops.find(store.catalog.db, job)
     if wish is not None and wish.is_anew and queue.holds(store.catalog.db, job):
-        await store.writer.write(lambda tx: queue.give_back(tx, job))
+        await store.writer.write(fenced(owner, partial(queue.give_back, job=job)))
         return
-    layers = await store.writer.write(lambda tx: finishing.put_aside(tx, job))
+    layers = await store.writer.write(fenced(owner, partial(finishing.put_aside, job=job)))
     content = await finishing.content_of(store, layers)
-    await store.writer.write(lambda tx: finishing.abandon(tx, job, end, layers, content))
+    await store.writer.write(fenced(owner, lambda tx: finishing.abandon(tx, job, end, layers, content)))
 
 
 async def _drop_orphans(store: Store) -> None:
@@ -86,7 +92,7 @@ async def _drop_orphans(store: Store) -> None:
     for row in query.rows(store.catalog.db, _ORPHANS):
         async with owning(store.owners, row.owner) as owner:
             if owner is not None:
-                await store.writer.write(partial(_drop, layer=row.id))
+                await store.writer.write(fenced(owner, partial(_drop, layer=row.id)))
 
 
 def _drop(tx: Transaction, layer: int) -> None:

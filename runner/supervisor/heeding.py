@@ -14,12 +14,14 @@ from runner.host.signals import Stop
 from runner.store import Store
 from runner.store.sessions import JobSession
 
+TAKEN_OVER = "taken over by another process, which could not reach this one"
+
 _log = structlog.get_logger()
 
 
 @asynccontextmanager
 async def heeding(store: Store, session: JobSession, reconcile_seconds: float) -> AsyncIterator[Stop]:
-    """Give what is asked as soon as somebody wants the job of *session* to end, for as long as the block runs.
+    """Give what is asked as soon as somebody wants the job of *session* to end, or has it, while the block runs.
 
     Args:
         store: Where the job is.
@@ -27,7 +29,7 @@ async def heeding(store: Store, session: JobSession, reconcile_seconds: float) -
         reconcile_seconds: After so long we look without having been told.
     """
     halt = Stop()
-    async with beside(partial(_heed, store, session, halt, reconcile_seconds)):
+    async with beside(partial(_heed, store, session, halt, reconcile_seconds)), beside(partial(_yield, session, halt)):
         yield halt
 
 
@@ -42,3 +44,12 @@ async def _heed(
     key = session.key
     _log.info("job.stopping", project=key.project, pipeline=key.pipeline, job_id=key.id, message=wish.reason)
     halt.ask(wish.reason)
+
+
+async def _yield(session: JobSession, halt: Stop, *, task_status: trio.TaskStatus[None]) -> None:
+    """End what another process does by now."""
+    task_status.started()
+    await session.owner.lost.wait()
+    key = session.key
+    _log.error("job.lost", project=key.project, pipeline=key.pipeline, job_id=key.id, message=TAKEN_OVER)
+    halt.ask(TAKEN_OVER)

@@ -167,9 +167,8 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
             heeding(store, session, settings.worker.reconcile_seconds) as halt,
         ):
             await observer.opened(store, session.job, session.traffic, tries=request.pipeline.datum_tries)
-            outcome = await run_job(
-                session, ready, serve, log, JobLog(store, session.key), stop=stop, halt=halt, skip=request.skip
-            )
+            kept = JobLog(store, session.key, session.owner)
+            outcome = await run_job(session, ready, serve, log, kept, stop=stop, halt=halt, skip=request.skip)
         exported = None
         if outcome.commit is not None and request.output is not None:
             await _export(store, outcome.commit, request.output, stop)

@@ -39,6 +39,7 @@ from runner.store.begin import open_job
 from runner.store.finishing import JobLost
 from runner.store.joblog import JobLog
 from runner.store.jobs import NoSuchJob
+from runner.store.owners import OwnerLost
 from runner.supervisor import inputs
 from runner.supervisor.admin import Admin, open_admin
 from runner.supervisor.gateways import gateway_of_attempt, options_of, tls_of
@@ -91,8 +92,8 @@ async def sidecar(settings: Settings, request: SidecarRequest, sink: Callable[[R
 
     Raises:
         Invalid: Something is wrong with the spec, the inputs, the folder or this machine.
-        JobLost: (Conflict) another process has the job.
-        RunnerError: The store or the folder failed. But for `JobLost` and `ShareRefused` the other side was told.
+        JobLost, OwnerLost: (Conflict) another process has the job.
+        RunnerError: The store or the folder failed. But for `ShareRefused` and these two the other side was told.
     """
     log = Log(sink, level=settings.log_level, redactor=Redactor())
     log.install()
@@ -139,7 +140,7 @@ class _Sidecar:
                 try:
                     result = await self._settle(store, admin)
                     await self._tell(result)
-                except (JobLost, ShareRefused):
+                except (JobLost, OwnerLost, ShareRefused):
                     raise
                 except Exception as exc:
                     await self._tell(broken(self.key, exc))
@@ -147,7 +148,7 @@ class _Sidecar:
                     raise
                 await self._hold()
                 return result
-        except (JobLost, ShareRefused):
+        except (JobLost, OwnerLost, ShareRefused):
             raise  # another process has the job, and what the other side waits for comes from there
         except Exception as exc:
             await self._tell(broken(self.key, exc))
@@ -214,7 +215,7 @@ class _Sidecar:
                 partial(gateway_of_attempt, options=replace(self.options, on_request=telemetry.answered)),
                 self.other,
                 log=self.log,
-                kept=JobLog(store, session.key),
+                kept=JobLog(store, session.key, session.owner),
                 stop=self.stop,
                 halt=halt,
                 opened=opened,

@@ -19,7 +19,7 @@ from runner.host.settings import Settings
 from runner.host.signals import Stop, watch_signals
 from runner.job.prepare import JobHost, prepare
 from runner.job.run import run_job
-from runner.model.errors import RunnerError
+from runner.model.errors import Conflict, RunnerError
 from runner.model.job import JobState
 from runner.model.pipeline import Pipeline
 from runner.store import Store, pipelines, queue, registry, settle
@@ -220,12 +220,13 @@ class _Worker:
     async def _run(self, session: JobSession, pipeline: Pipeline) -> None:
         """Run one job to its end; whatever is wrong with it, the worker goes on."""
         serve = partial(gateway_of_attempt, options=self._options)
-        kept = JobLog(self._store, session.key)
+        kept = JobLog(self._store, session.key, session.owner)
         async with session, heeding(self._store, session, self._settings.worker.reconcile_seconds) as halt:
             try:
                 ready = prepare(pipeline, self._host)
                 await run_job(session, ready, serve, self._log, kept, stop=self._stop, halt=halt)
             except RunnerError as exc:
                 _log.error("job.broken", job_id=session.key.id, message=f"{session.key}: {exc.message}")
-                if session.job.state is JobState.STARTING:  # it cannot be run here, and never will be
+                if session.job.state is JobState.STARTING and not isinstance(exc, Conflict):
+                    # It cannot be run here, and never will be.
                     await session.abandon(JobState.FAILURE, exc.message, status=2)

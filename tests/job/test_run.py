@@ -99,7 +99,7 @@ def job(store, given, host, pipeline):
             version = await pipelines.register(store, wanted)
             async with await open_job(store, wanted, version=version, inputs=inputs) as session:
                 self.key = session.key
-                kept = JobLog(store, session.key)
+                kept = JobLog(store, session.key, session.owner)
                 return await run_job(session, prepare(wanted, host), serve or self.serve, log, kept, stop=self.stop)
 
         def sink(self, record):

@@ -14,13 +14,18 @@ from tests.store.world import open_session
 
 
 @pytest.fixture
-async def key(store):
+async def session(store):
     async with await open_session(store) as session:
-        yield session.key
+        yield session
 
 
-async def write(store, key, lines) -> None:
-    log = JobLog(store, key)
+@pytest.fixture
+def key(session):
+    return session.key
+
+
+async def write(store, session, lines) -> None:
+    log = JobLog(store, session.key, session.owner)
     async with trio.open_nursery() as nursery:
         await nursery.start(log.run)
         for line in lines:
@@ -32,23 +37,23 @@ def chunks(store) -> int:
     return store.catalog.db.execute("SELECT count(*) FROM log_chunk").fetchone()[0]
 
 
-async def test_lines_come_back_in_order_with_their_numbers(store, key):
+async def test_lines_come_back_in_order_with_their_numbers(store, key, session):
     lines = [{"message": f"line {number}", "odd": "ä\n\ud800\x00"} for number in range(10)]
-    await write(store, key, lines)
+    await write(store, session, lines)
     assert await read(store, key) == list(enumerate(lines, 1))
     assert await read(store, key, after_line=4, limit=3) == list(enumerate(lines, 1))[4:7]
     assert await read(store, key, after_line=10) == []
     assert await count_lines(store, key) == 10
 
 
-async def test_a_second_writer_goes_on_after_the_first(store, key):
-    await write(store, key, [{"n": 1}])
-    await write(store, key, [{"n": 2}])
+async def test_a_second_writer_goes_on_after_the_first(store, key, session):
+    await write(store, session, [{"n": 1}])
+    await write(store, session, [{"n": 2}])
     assert await read(store, key) == [(1, {"n": 1}), (2, {"n": 2})]
 
 
-async def test_a_lone_line_is_written_soon_and_many_are_written_together(store, key):
-    log = JobLog(store, key)
+async def test_a_lone_line_is_written_soon_and_many_are_written_together(store, key, session):
+    log = JobLog(store, session.key, session.owner)
     async with trio.open_nursery() as nursery:
         await nursery.start(log.run)
         await log.append({"n": 0})
@@ -62,9 +67,9 @@ async def test_a_lone_line_is_written_soon_and_many_are_written_together(store, 
     assert chunks(store) <= 3
 
 
-async def test_a_window_of_a_long_log_reads_only_the_chunks_it_lies_in(store, key, monkeypatch):
+async def test_a_window_of_a_long_log_reads_only_the_chunks_it_lies_in(store, key, session, monkeypatch):
     line = {"message": "x" * 1000}
-    await write(store, key, [line] * 1000)
+    await write(store, session, [line] * 1000)
     total = chunks(store)
     assert total >= 10
     texts = []
@@ -80,6 +85,6 @@ async def test_a_window_of_a_long_log_reads_only_the_chunks_it_lies_in(store, ke
     assert plans.scans() == []
 
 
-async def test_an_unknown_job_has_no_log(store):
+async def test_an_unknown_job_has_no_log(store, session):
     with pytest.raises(NoSuchJob):
-        JobLog(store, JobKey("default", "double", new_commit_id()))
+        JobLog(store, JobKey("default", "double", new_commit_id()), session.owner)

@@ -11,7 +11,7 @@ from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_s
 
 async def die(session) -> None:
     """End a session as a kill does: the lock is gone, nothing else happens."""
-    fcntl.flock(session._owner._fd, fcntl.LOCK_UN)
+    fcntl.flock(session.owner._fd, fcntl.LOCK_UN)
 
 
 async def begin(store, data=b"x"):

@@ -201,7 +201,7 @@ async def test_the_job_of_a_dead_worker_waits_for_another(tmp_path):
         session, _ = taken
         await session.start()
         await session.open_attempt(DATUM, 1)
-        session._owner.let_go()  # as the kernel does for a dead process
+        session.owner.let_go()  # as the kernel does for a dead process
         await settle.settle(store)
         assert await states(store) == {"a": [JobState.CREATED], "b": [JobState.CREATED]}
         assert await run_all(store, numbers) == ["a", "b"]

@@ -129,12 +129,17 @@ async def _collect(store: Store, graces: Graces) -> Collected:
 async def _unnamed(store: Store) -> list[str]:
     """Return the layers that nothing names and no live owner is about to make a commit of.
 
-    Owners are looked at between two readings: one that is gone by then has published before the second.
+    Names are taken between two readings: whoever had one has published before the second, or never will.
     """
     first = await trio.to_thread.run_sync(_unnamed_layers, store)
-    free = {layer.id for layer in first if layer.owner is None or not await store.owners.is_held(layer.owner)}
+    free = {layer.id for layer in first if layer.owner is None or await _is_free(store, layer.owner)}
     second = await trio.to_thread.run_sync(_unnamed_layers, store)
     return [str(layer.id) for layer in second if layer.id in free]
+
+
+async def _is_free(store: Store, name: str) -> bool:
+    async with owning(store.owners, name) as owner:
+        return owner is not None
 
 
 # Reading, in worker threads.

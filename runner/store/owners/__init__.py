@@ -1,17 +1,28 @@
 """Who is alive: what a process owns under a name while it works, and lets go of when it dies.
 
 A name is taken before a row mentions it, so a row whose name nobody holds belongs to nobody, and whoever meets it may
-settle it.
+settle it. A process that could not be reached for long may find its name taken, and does not know it yet: what it
+writes as the owner is judged by `fenced`, in the same transaction.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+import trio
+
+from runner.model.errors import Conflict
 from runner.model.job import JobKey
+from runner.store.catalog.engine import Transaction
+
+T = TypeVar("T")
+
+
+class OwnerLost(Conflict):
+    """This process could not be reached for too long, and another has taken over what it did."""
 
 
 class Owner(Protocol):
@@ -20,6 +31,13 @@ class Owner(Protocol):
     @property
     def name(self) -> str:
         """The name, as rows mention it."""
+
+    @property
+    def lost(self) -> trio.Event:
+        """Set as soon as it is known that another has taken the name."""
+
+    def require(self, tx: Transaction) -> None:
+        """Raise `OwnerLost` unless the name is ours until *tx* ends."""
 
     async def release(self) -> None:
         """Let go of the name at once; safe to call twice.
@@ -39,6 +57,16 @@ class Owners(Protocol):
 
     async def is_held(self, name: str) -> bool:
         """Tell whether the owner of *name* is alive and at work."""
+
+
+def fenced(owner: Owner, function: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
+    """Return *function* for the writer, to write as the owner alone; it raises `OwnerLost` as well."""
+
+    def run(tx: Transaction) -> T:
+        owner.require(tx)
+        return function(tx)
+
+    return run
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 import trio
 
 from runner.model.errors import Unavailable
+from runner.store.catalog.engine import Transaction
 from runner.store.catalog.sqlite import LOCKS_FOLDER, WRITER_LOCK
 
 
@@ -59,12 +60,16 @@ class FolderOwners:
 
 
 class FolderOwner:
-    """As `runner.store.owners.Owner`. Made by `FolderOwners.take`."""
+    """As `runner.store.owners.Owner`, and lost by nobody who lives. Made by `FolderOwners.take`."""
 
     def __init__(self, name: str, path: Path, fd: int) -> None:
         self.name = name
+        self.lost = trio.Event()
         self._path = path
         self._fd: int | None = fd
+
+    def require(self, tx: Transaction) -> None:
+        """As `Owner.require`: the kernel has judged it."""
 
     async def release(self) -> None:
         """As `Owner.release`."""
