@@ -81,17 +81,18 @@ class Postgres:
         self._run("initdb", "--no-sync", "-D", self._folder / "data", *locale, *rights)
 
     def _run(self, program: str, *words: str | Path) -> None:
-        done = subprocess.run(
-            [_programs() / program, *words],
-            cwd=self._folder,
-            user=None if self._user is None else self._user.pw_uid,
-            group=None if self._user is None else self._user.pw_gid,
-            stdin=subprocess.DEVNULL,
-            stdout=(self._folder / "said").open("w"),  # no pipe: the server would hold it
-            stderr=subprocess.STDOUT,
-            timeout=SECONDS,
-            check=False,
-        )
+        with (self._folder / "said").open("w") as said:  # no pipe: the server would hold it
+            done = subprocess.run(
+                [_programs() / program, *words],
+                cwd=self._folder,
+                user=None if self._user is None else self._user.pw_uid,
+                group=None if self._user is None else self._user.pw_gid,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                timeout=SECONDS,
+                check=False,
+            )
         assert done.returncode == 0, f"{program} ended with {done.returncode}:\n{(self._folder / 'said').read_text()}"
 
 
