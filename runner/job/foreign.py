@@ -5,7 +5,6 @@ It has one datum and one try: the process cannot be started from here, nor ended
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,13 +14,14 @@ import trio
 
 from runner.host.log import Log
 from runner.host.signals import Stop
-from runner.host.spans import ATTEMPT, FINALIZE, JOB, Spans
-from runner.job import finalize, sentences
+from runner.host.spans import ATTEMPT
+from runner.job import sentences
 from runner.job.attempt import Serve
 from runner.job.datums import Datum, InputNotSupported
 from runner.job.environment import Gate, Identity, build, generated_files
-from runner.job.finalize import StoppedWhileFinishing, Work
+from runner.job.finalize import Work
 from runner.job.journal import Journal
+from runner.job.life import Life
 from runner.job.limits import Limits
 from runner.job.otherside import Ended, OtherSide
 from runner.job.outcome import (
@@ -30,21 +30,17 @@ from runner.job.outcome import (
     STATUS_TIMEOUT,
     Failure,
     JobOutcome,
-    give_up,
-    keeping,
-    only,
 )
-from runner.job.plan import nothing_run, plan
+from runner.job.plan import plan
 from runner.job.prepare import JobHost, Ready
 from runner.job.secrets import Secrets
 from runner.job.share import PLACES
 from runner.job.verdict import judge
-from runner.model.errors import Conflict, Invalid, RunnerError
+from runner.model.errors import Invalid
 from runner.model.job import Attempt, DatumState, JobState, ProcessExit
 from runner.model.pipeline import PfsInput, Pipeline
 from runner.store.joblog import JobLog
 from runner.store.sessions import DatumCounts, JobSession
-from runner.store.stops import JobStopped
 
 _CLOSE_SECONDS = 10
 
@@ -120,88 +116,66 @@ async def run_foreign(
 
     Cancellation: as *stop* before the seal; the job is abandoned as KILLED.
     """
-    key = session.key
-    run = _Foreign(session, ready, serve, other, Journal(log, kept), stop, halt, opened)
-    with (
-        structlog.contextvars.bound_contextvars(
-            project=key.project, pipeline=key.pipeline, job_id=key.id, worker_id=ready.host.machine.name
-        ),
-        run.spans.open(JOB, trace_id=key.id, state=session.job.state) as span,
-    ):
-        async with keeping(kept):
-            try:
-                outcome = await run.to_end()
-            except BaseException as exc:
-                cause = only(exc)
-                if not isinstance(cause, JobStopped):
-                    await run.give_up(cause)
-                    raise
-                outcome = await run.stopped(cause.message)
-            finally:
-                span.attributes["state"] = session.job.state
-            span.failure = outcome.reason if outcome.status else ""
-        return outcome
+    life = Life(session, ready, Journal(log, kept), stop)
+    return await life.to_end(_Foreign(life, serve, other, halt, opened).to_end, kept)
 
 
 @dataclass(slots=True)
 class _Foreign:
     """A job under way; the arguments of `run_foreign`, and how far it is."""
 
-    session: JobSession
-    ready: Ready
+    life: Life
     serve: Serve
     other: OtherSide
-    journal: Journal
-    stop: Stop
     halt: Stop
     opened: Callable[[str], None]
     environment: Mapping[str, str] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
-    counts: DatumCounts = field(default_factory=DatumCounts)
     is_stopping: bool = False
-    is_finishing: bool = False
 
     @property
-    def spans(self) -> Spans:
-        """What is measured of it."""
-        key = self.session.key
-        return self.ready.host.spans.about(project=key.project, pipeline=key.pipeline, job_id=key.id)
+    def session(self) -> JobSession:
+        """The job in the store."""
+        return self.life.session
+
+    @property
+    def ready(self) -> Ready:
+        """What runs."""
+        return self.life.ready
+
+    @property
+    def journal(self) -> Journal:
+        """Whom everything is told."""
+        return self.life.journal
+
+    @property
+    def stop(self) -> Stop:
+        """Whether we are told to end."""
+        return self.life.stop
 
     async def to_end(self) -> JobOutcome:
         """Start, hand over, wait, publish or abandon."""
-        session = self.session
-        await session.start()
-        await self.journal.say("job.started", str(session.key))
-        objects = {name: traffic.total_objects or 0 for name, traffic in session.traffic().items()}
-        for pinned in session.inputs:
-            await self.journal.say(
-                "input.opened", f"{pinned.name}: {pinned.repo}@{pinned.commit}, {objects[pinned.name]} objects"
-            )
+        await self.life.begin()
         if self.ready.pipeline.transform.secrets:
             await self.journal.say(
                 "secrets.left_out", "secrets of the spec are given to the other container itself", level="warning"
             )
-        datum = next(iter(await plan(session, self.ready, skip=False)), None)
+        datum = next(iter(await plan(self.session, self.ready, skip=False)), None)
         if datum is None:
             return await self._publish()
         with (
             structlog.contextvars.bound_contextvars(datum_id=datum.id),
-            self.spans.open(ATTEMPT, datum_id=datum.id, number=1, outcome="broken") as span,
+            self.life.spans.open(ATTEMPT, datum_id=datum.id, number=1, outcome="broken") as span,
         ):
             failure = await self._try(datum, span.traceparent)
             span.attributes["outcome"] = "failure" if failure else "success"
             span.failure = failure.reason if failure else ""
         if failure is None:
-            self.counts = DatumCounts(1, data_processed=1)
+            self.life.counts = DatumCounts(1, data_processed=1)
             return await self._publish()
-        await session.datums.end(datum.id, DatumState.FAILED)
-        self.counts = DatumCounts(1, data_failed=1)
-        return await self._abandon(failure)
-
-    async def give_up(self, exc: BaseException) -> None:
-        """Abandon the job after *exc*; one that is sealed, and not lost to others, will be completed instead."""
-        if not self.is_finishing or isinstance(exc, Conflict):
-            await give_up(self.session, exc, self.counts)
+        await self.session.datums.end(datum.id, DatumState.FAILED)
+        self.life.counts = DatumCounts(1, data_failed=1)
+        return await self.life.abandon(failure)
 
     async def _try(self, datum: Datum, traceparent: str) -> Failure | None:
         """Open the view, wait for the command's end, and close it; return why the job fails."""
@@ -285,11 +259,7 @@ class _Foreign:
 
     async def _watch_halt(self, break_off: Callable[[Failure], None]) -> None:
         await self.halt.asked.wait()
-        break_off(_halted(self.halt.reason))
-
-    async def stopped(self, reason: str) -> JobOutcome:
-        """End the job, which the store lets begin nothing and seal nothing any more."""
-        return await self._abandon(_halted(reason))
+        break_off(Failure(JobState.KILLED, STATUS_SIGNAL + SIGTERM, self.halt.reason))
 
     def _stopped(self) -> Failure:
         status = STATUS_SIGNAL + (self.stop.signal or SIGTERM)
@@ -315,34 +285,9 @@ class _Foreign:
         message = failure.reason if failure else f"the command exited {ended.status if ended else ''}"
         await self.journal.say("transform.finished", message, level="warning" if failure else "info")
 
-    async def _abandon(self, failure: Failure) -> JobOutcome:
-        await finalize.abandon(self.session, failure.state, failure.reason, failure.status, self.counts)
-        job = self.session.job  # may have ended in another way: somebody wanted that
-        event = "job.failed" if job.state is JobState.FAILURE else "job.killed"
-        await self.journal.say(event, job.reason, level="error")
-        return JobOutcome(job, failure.status if job.status is None else job.status, job.reason)
-
     async def _publish(self) -> JobOutcome:
         command = await self.other.do(self.other.share.command)
         # What the spec says of the command was not done here; what the other side did stands in the record.
         transform = replace(self.ready.pipeline.transform, cmd=tuple(command), stdin=None, working_dir="", user="")
         ready = replace(self.ready, pipeline=replace(self.ready.pipeline, transform=transform))
-        self.is_finishing = True
-        try:
-            with self.spans.open(FINALIZE):
-                work = Work(self.attempts, self.counts, self.environment)
-                commit, summary = await finalize.publish(self.session, ready, self.journal, work, self.stop)
-        except StoppedWhileFinishing:
-            reason = "stopped while it was committed; the next command completes it"
-            return JobOutcome(self.session.job, STATUS_SIGNAL + (self.stop.signal or SIGTERM), reason)
-        nothing = "" if self.attempts else nothing_run(self.session, self.counts)
-        with contextlib.suppress(RunnerError):  # the commit stands; that its log lacks a line changes nothing
-            await self.journal.say(
-                "commit.finished", f"{commit.repo}@{commit.branch} {commit.id[:8]} {commit.objects} objects"
-            )
-            await self.journal.say("job.succeeded", nothing or str(self.session.key))
-        return JobOutcome(self.session.job, 0, nothing, commit, summary)
-
-
-def _halted(reason: str) -> Failure:
-    return Failure(JobState.KILLED, STATUS_SIGNAL + SIGTERM, reason)
+        return await self.life.publish(ready, Work(self.attempts, self.life.counts, self.environment))
