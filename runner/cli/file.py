@@ -47,9 +47,12 @@ def file() -> None:
 @click.argument("address", metavar="REPO@BRANCH[:/PATH]")
 @click.option("-r", "--recursive", is_flag=True, help="SOURCE is a folder; all of it becomes one commit.")
 @click.option("--mirror", is_flag=True, help="With -r: also delete what the folder does not hold.")
+@click.option(
+    "--trust-mtime", is_flag=True, help="With -r: do not read files whose size and time are those that were put before."
+)
 @click.pass_obj
 @in_trio
-async def put(options: Options, source: str, address: str, *, recursive: bool, mirror: bool) -> None:
+async def put(options: Options, source: str, address: str, *, recursive: bool, mirror: bool, trust_mtime: bool) -> None:
     """Put a file, or with -r a folder, as one commit; SOURCE - is standard input.
 
     Repo and branch are made when they are missing; without a change there is no new commit.
@@ -60,7 +63,9 @@ async def put(options: Options, source: str, address: str, *, recursive: bool, m
     _check_source(source, is_folder=recursive)
     async with opened(options) as world:
         commit, is_new = await (
-            _put_folder(world, Path(source), address, mirror) if recursive else _put(world, source, address)
+            _put_folder(world, Path(source), address, mirror=mirror, trust_mtime=trust_mtime)
+            if recursive
+            else _put(world, source, address)
         )
         world.tell(documents.commit_info(commit), _told(commit))
         if not is_new:
@@ -78,14 +83,23 @@ def _check_source(source: str, *, is_folder: bool) -> None:
         raise FolderGiven(f"{source} is not a folder", hint="leave -r away to put one file")
 
 
-async def _put_folder(world: World, path: Path, address: str, mirror: bool) -> tuple[Commit, bool]:  # noqa: FBT001
+async def _put_folder(
+    world: World, path: Path, address: str, *, mirror: bool, trust_mtime: bool
+) -> tuple[Commit, bool]:
     from runner.cli.progress import progress_line
     from runner.store import files
 
     where = world.place(address)
     with progress_line("putting", world.options) as progress:
         return await files.import_folder(
-            world.store, path, where.project, where.repo, _branch(where), mirror=mirror, progress=progress
+            world.store,
+            path,
+            where.project,
+            where.repo,
+            _branch(where),
+            mirror=mirror,
+            trust_mtime=trust_mtime,
+            progress=progress,
         )
 
 

@@ -41,6 +41,7 @@ class SeveralPipelines(Invalid):
 @click.option("--timeout", metavar="DURATION", help="For the whole job, such as 5m; over job_timeout.")
 @click.option("--branch", metavar="NAME", help="Output branch; over output_branch.")
 @click.option("--no-trigger", is_flag=True, help="Let folders that are imported make no jobs for workers.")
+@click.option("--trust-mtime", is_flag=True, help="Do not read files of folders that kept their size and time.")
 @click.option("--secret", "secrets", multiple=True, metavar="NAME/KEY=FILE", help="A secret that the spec asks for.")
 @click.option("--inject", type=click.Choice(("all", "s3-only", "compat")), help="Which variables the command gets.")
 @click.option("--listen", metavar="HOST:PORT", help="Where the gateway listens.")
@@ -84,6 +85,7 @@ def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest
         output=output,
         propagates=not said["no_trigger"],
         skip=not said["reprocess"],
+        trust_mtime=said["trust_mtime"],
     )
 
 

@@ -41,6 +41,7 @@ async def pin(
     *,
     imported: Imported | None = None,
     propagates: bool = True,
+    trust_mtime: bool = False,
 ) -> Sequence[JobInput]:
     """Return the inputs of a new job of *pipeline*, each with its commit.
 
@@ -51,6 +52,7 @@ async def pin(
             or ``repo@branch`` or ``repo@commit``. The others use the head of their branch.
         imported: Told of each folder once it is in the store.
         propagates: Whether a commit of a folder makes jobs of the pipelines that read its branch.
+        trust_mtime: Whether a file of a folder that has the size and time of what is there is taken for the same.
 
     Raises:
         UnknownInput, NoSuchSource, InputMissing, CommitNotFinished: Before anything is imported where that can be seen.
@@ -63,7 +65,13 @@ async def pin(
         source = sources.get(leaf.name)
         if leaf.name in folders:
             commit, is_new = await files.import_folder(
-                store, folders[leaf.name], leaf.project, leaf.repo, leaf.branch, propagates=propagates
+                store,
+                folders[leaf.name],
+                leaf.project,
+                leaf.repo,
+                leaf.branch,
+                propagates=propagates,
+                trust_mtime=trust_mtime,
             )
             if imported:
                 imported(leaf.name, commit, is_new)

@@ -79,6 +79,7 @@ class RunRequest:
         output: Folder that the result is written to; None: it stays in the store.
         skip: Whether datums that are as they were need not be run again.
         propagates: Whether folders that are imported make jobs of the pipelines that read the same branches.
+        trust_mtime: Whether a file of such a folder that has the size and time of what is there is taken for the same.
     """
 
     pipeline: Pipeline
@@ -87,6 +88,7 @@ class RunRequest:
     output: Path | None = None
     skip: bool = True
     propagates: bool = True
+    trust_mtime: bool = False
 
 
 @dataclass(slots=True)
@@ -158,6 +160,7 @@ async def run(settings: Settings, request: RunRequest, observer: Observer) -> As
                     request.sources,
                     imported=_say_imported,
                     propagates=request.propagates,
+                    trust_mtime=request.trust_mtime,
                 )
         if scope.cancelled_caught:
             raise Stopped(stop)

@@ -3,34 +3,34 @@
     python scripts/bench/store.py            # the full sizes, some minutes
     python scripts/bench/store.py --small    # a tenth, to see that it runs
 
-Every figure is a median of interleaved rounds; what counts is the ratio, since machines differ and are noisy.
+Every figure is a median of interleaved rounds, as time that passed and, in parentheses, time of the processor; what
+counts is the ratio, since machines differ and are noisy. The figures stand in docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-import statistics
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import trio
 from blake3 import blake3
+from measure import Watch, head, measured, median, peak_mib, show
 
 from runner.model.address import parse
 from runner.model.entry import Attributes
-from runner.model.job import JobInput
+from runner.model.job import DatumState, JobInput
 from runner.model.pipeline import PfsInput, Pipeline, Transform
 from runner.store import Store, begin, branches, commits, files, open_store, pipelines, repos, staging, tree
-from runner.store.catalog.codes import EntryKind
+from runner.store.catalog import query
+from runner.store.catalog.codes import DATUM_STATE, EntryKind
 from runner.store.changes import open_change
+from runner.store.datums import Planned
 from runner.store.entries import Row
 
-ROUNDS = 9
 PAGE = 1000
 SLOT = 5000
 NOTHING = Attributes()
@@ -101,32 +101,15 @@ async def layers(store: Store, address: str):
     return commits.read_set(db, commits.require_id(db, repos.require(db, "default", commit.repo), commit.id))
 
 
-async def measured(things: dict[str, Callable[[], Awaitable[object]]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Return the median seconds of each, one after the other in every round."""
-    times: dict[str, list[float]] = {name: [] for name in things}
-    for _ in range(rounds):
-        for name, act in things.items():
-            began = time.perf_counter()
-            await act()
-            times[name].append(time.perf_counter() - began)
-    return {name: statistics.median(each) for name, each in times.items()}
-
-
-def show(what: str, small: float, large: float) -> None:
-    print(f"  {what:<44} {small * 1e3:9.2f} ms {large * 1e3:9.2f} ms   x{large / small:.2f}")
-
-
-def peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 async def scale(store: Store, small: int, large: int) -> None:
     """A commit of much costs a reader, and whoever goes on from it, what one of little costs."""
     make = await row_maker(store)
+    peaks = []
     for name, count in (("little", small), ("much", large)):
         await commit_of(store, name, count, PAGE, make)
+        peaks.append(peak_mib())
     db = store.catalog.db
-    print(f"a commit of {small:,} objects and one of {large:,}, peak memory {peak_mib():.0f} MiB")
+    head("a commit", f"of {small:,} objects", f"of {large:,} objects")
     sets = {name: await layers(store, f"{name}@master") for name in ("little", "much")}
     counts = {"little": small, "much": large}
     acts = {
@@ -141,7 +124,7 @@ async def scale(store: Store, small: int, large: int) -> None:
     for what, act in acts.items():
         found = await measured({name: partial(act, name) for name in ("little", "much")})
         show(what, found["little"], found["much"])
-    print(f"  peak memory {peak_mib():.0f} MiB")
+    print(f"  peak memory: {peaks[0]:.0f} MiB, {peaks[1]:.0f} MiB, at the end {peak_mib():.0f} MiB")
 
 
 async def points(db, read_set, count: int) -> None:
@@ -170,24 +153,39 @@ async def history(store: Store, objects: int, count: int) -> None:
     times, sizes = [], []
     db = store.catalog.db
     for number in range(count):
-        began = time.perf_counter()
+        watch = Watch()
         await put_some(store, "history", ((number * 10 + n) * 31 % objects for n in range(10)), PAGE, f"{number}")
-        times.append(time.perf_counter() - began)
+        times.append(watch.read())
         if number in (9, count - 1):
-            sizes.append(db.execute("SELECT count(*) FROM entry").fetchone()[0])
-    print(f"{count:,} commits of 10 changes onto {objects:,} objects")
-    show("the 10th and the last commit (medians of 19)", statistics.median(times[1:20]), statistics.median(times[-19:]))
-    first, last = await layers(store, f"history@master^{count - 10}"), await layers(store, "history@master")
-    reads = await measured(
-        {
-            "first": lambda: tree.list_page(db, first, b"", b"", b"", limit=PAGE),
-            "last": lambda: tree.list_page(db, last, b"", b"", b"", limit=PAGE),
-        }
-    )
-    show(f"a page ({len(first)} and {len(last)} layers)", reads["first"], reads["last"])
-    reads = await measured({"first": lambda: points(db, first, objects), "last": lambda: points(db, last, objects)})
-    show("1,000 point reads", reads["first"], reads["last"])
-    print(f"  rows of the catalog for each row written: {(sizes[1] - sizes[0]) / ((count - 10) * 10):.1f}")
+            sizes.append((rows_of(db, "entry"), catalog_bytes(store)))
+    head(f"{count:,} commits of 10 changes onto {objects:,} objects", "the 10th", f"the {count:,}th")
+    show("a commit (medians of 19 around)", median(times[1:20]), median(times[-19:]))
+    middle, last = await layers(store, f"history@master^{count // 2}"), await layers(store, "history@master")
+    first = await layers(store, f"history@master^{count - 10}")
+    for name, read_set in ((f"the {count // 2}th", middle), (f"the {count:,}th", last)):
+        pages = {each: partial(page, db, which) for each, which in (("first", first), ("other", read_set))}
+        reads = await measured(pages)
+        show(f"a page of 1,000 keys, {name} ({len(read_set)} layers)", reads["first"], reads["other"])
+        gets = {each: partial(points, db, which, objects) for each, which in (("first", first), ("other", read_set))}
+        reads = await measured(gets)
+        show(f"1,000 point reads, {name}", reads["first"], reads["other"])
+    changed = (count - 10) * 10
+    rows, size = (after - before for before, after in zip(*sizes, strict=True))
+    print(f"  of the catalog for each object written: {rows / changed:.1f} entries, {size / changed:,.0f} bytes")
+
+
+def rows_of(db, table: str) -> int:
+    return query.value(db, f"SELECT count(*) FROM {table}")
+
+
+def catalog_bytes(store: Store) -> int:
+    """Return the size of the database without its log, after what the log holds was moved there."""
+    pages, size = (query.value(store.catalog.db, f"PRAGMA {name}") for name in ("page_count", "page_size"))
+    return pages * size
+
+
+async def page(db, read_set) -> None:
+    assert len((await tree.list_page(db, read_set, b"", b"", b"", limit=PAGE)).items) == PAGE
 
 
 @asynccontextmanager
@@ -201,34 +199,74 @@ async def open_job_of(store: Store):
         yield session
 
 
+async def write_objects(store: Store, session, objects: int, mark: str, make) -> None:
+    """Write a job's output: 10 objects as a program would, the others as quickly as the catalog takes them."""
+    attempt = await session.open_attempt("d" * 64, 1)
+    layer = query.value(store.catalog.db, "SELECT max(id) FROM layer WHERE state = 0")
+    await fill(store, layer, (make(key_of(n, PAGE), n) for n in range(objects)))
+    for n in range(10):
+        await attempt.buckets["out"].put(key_of(n, PAGE), Bytes(f"{mark}-{n}".encode()), NOTHING)
+    await attempt.close(keep=True, exit=None, reason="")
+
+
 async def finalize(store: Store, objects: int) -> None:
-    """A job's output is sealed, digested and committed; then the same again with 10 objects changed."""
+    """A job's output is sealed, digested and committed; a daily job then writes the same again with 10 changed."""
     make = await row_maker(store)
-    print(f"a job with {objects:,} objects in out")
-    blobs_before = rows_before = 0
-    for number in range(2):
+    print(f"a job with {objects:,} objects in out, and the same again with 10 of them changed")
+    db = store.catalog.db
+    for number in range(3):
+        before = [rows_of(db, table) for table in ("blob", "entry")]
+        size = catalog_bytes(store)
         async with open_job_of(store) as session:
-            attempt = await session.open_attempt("d" * 64, 1)
-            layer = store.catalog.db.execute("SELECT max(id) FROM layer WHERE state = 0").fetchone()[0]
-            await fill(store, layer, (make(key_of(n, PAGE), n) for n in range(objects)))
-            for n in range(10):
-                await attempt.buckets["out"].put(key_of(n, PAGE), Bytes(f"{number}-{n}".encode()), NOTHING)
-            await attempt.close(keep=True, exit=None, reason="")
-            began = time.perf_counter()
+            await write_objects(store, session, objects, f"{number}", make)
+            watch = Watch()
             await session.seal({"job": "x"})
-            sealed = time.perf_counter()
+            sealed = watch.read()
             summary = await session.summary()
-            told = time.perf_counter()
+            told = watch.read()
             await session.commit({"schema": "x", "output": {}})
-            done = time.perf_counter()
-        blobs = store.catalog.db.execute("SELECT count(*) FROM blob").fetchone()[0]
-        rows = store.catalog.db.execute("SELECT count(*) FROM entry").fetchone()[0]
+            done = watch.read()
+        blobs, rows = (rows_of(db, table) - was for table, was in zip(("blob", "entry"), before, strict=True))
         print(
-            f"  seal and digest {sealed - began:.2f} s, compare {told - sealed:.2f} s, commit {done - told:.4f} s;"
-            f" whole {done - began:.2f} s; changed {summary.changed:,}; new blobs {blobs - blobs_before:,},"
-            f" new rows {rows - rows_before:,}"
+            f"  finalize {done.wall:.2f} s ({done.cpu:.2f}): seal and digest {sealed.wall:.2f}, compare"
+            f" {told.wall - sealed.wall:.2f}, commit, while the branch is locked, {done.wall - told.wall:.4f};"
+            f" changed {summary.changed:,}; new: {blobs:,} blobs, {rows:,} entries,"
+            f" {(catalog_bytes(store) - size) / 2**20:.1f} MiB of catalog"
         )
-        blobs_before, rows_before = blobs, rows
+
+
+async def skip(store: Store, datums: int, objects: int) -> None:
+    """A job of many datums of which one is new: the output of the others is carried over."""
+    print(f"a job of {datums:,} datums that wrote {objects:,} objects, and the same with one datum new")
+    make = await row_maker(store)
+    db = store.catalog.db
+    for number in range(3):
+        before, size = rows_of(db, "entry"), catalog_bytes(store)
+        async with open_job_of(store) as session:
+            names = [blake3(f"{n}".encode()).hexdigest() for n in range(datums)]
+            hashes = [f"{n}-{number if n == 0 else 0}".encode() for n in range(datums)]
+            watch = Watch()
+            planned = (Planned(name, hash_, []) for name, hash_ in zip(names, hashes, strict=True))
+            await session.datums.put(planned, skip=True)
+            taken = watch.read()
+            for n, name in enumerate(names):
+                if number == 0 or n == 0:
+                    attempt = await session.open_attempt(name, 1)
+                    layer = query.value(db, "SELECT max(id) FROM layer WHERE state = 0")
+                    each = objects // datums
+                    await fill(store, layer, (make(f"{name}/{m}".encode(), m) for m in range(each)))
+                    await attempt.close(keep=True, exit=None, reason="")
+            watch = Watch()
+            await session.seal({"job": "x"})
+            await session.summary()
+            await session.commit({"schema": "x", "output": {}})
+            done = watch.read()
+        skipped = query.value(db, f"SELECT count(*) FROM datum WHERE state = {DATUM_STATE.code(DatumState.SKIPPED)}")
+        print(
+            f"  what is skipped {taken.wall:.2f} s ({taken.cpu:.2f}), finalize {done.wall:.2f} s ({done.cpu:.2f});"
+            f" skipped so far {skipped:,}; new: {rows_of(db, 'entry') - before:,} entries,"
+            f" {(catalog_bytes(store) - size) / 2**20:.1f} MiB of catalog"
+        )
 
 
 class Bytes:
@@ -243,19 +281,21 @@ class Bytes:
         yield self._data
 
 
-async def import_twice(store: Store, folder: Path) -> None:
-    """An unchanged folder is read and nothing of it is stored."""
+async def import_again(store: Store, folder: Path, count: int) -> None:
+    """An unchanged folder is read and nothing of it is stored; where its files' times are trusted it is not read."""
     source = folder / "source"
     source.mkdir()
-    for number in range(2000):
-        (source / f"{number}").write_bytes(blake3(f"{number}".encode()).digest(4096))
-    for _ in range(2):
-        began = time.perf_counter()
-        _, is_new = await files.import_folder(store, source, "default", "imported", "master")
-        print(
-            f"  import of 2,000 files: {time.perf_counter() - began:.2f} s, "
-            f"{'a new commit' if is_new else 'nothing new'}"
-        )
+    for number in range(count):
+        (source / f"{number}").write_bytes(blake3(f"{number}".encode()).digest(16384))
+    print(f"import of a folder of {count:,} files of 16 KiB")
+    for what, trust in (("first", False), ("again", False), ("again, with --trust-mtime", True)):
+        watch = Watch()
+        before = sum(rows_of(store.catalog.db, table) for table in ("blob", "entry"))
+        _, is_new = await files.import_folder(store, source, "default", "imported", "master", trust_mtime=trust)
+        took = watch.read()
+        rows = sum(rows_of(store.catalog.db, table) for table in ("blob", "entry")) - before
+        news = "a new commit" if is_new else "nothing new"
+        print(f"  {what}: {took.wall:.2f} s ({took.cpu:.2f}), {news}, {rows:,} rows")
 
 
 async def main(*, small: bool) -> None:
@@ -268,7 +308,9 @@ async def main(*, small: bool) -> None:
             await history(store, 100_000 // part, 1000 // part)
         async with open_store(folder / "jobs") as store:
             await finalize(store, 100_000 // part)
-            await import_twice(store, folder)
+        async with open_store(folder / "datums") as store:
+            await skip(store, 1000 // part, 100_000 // part)
+            await import_again(store, folder, 10_000 // part)
 
 
 if __name__ == "__main__":

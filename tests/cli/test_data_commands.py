@@ -58,6 +58,12 @@ def test_a_folder_goes_in_and_comes_out_as_it_was(filled, labresults, tmp_path):
     assert all((tmp_path / "copy" / path).read_bytes() == (labresults / path).read_bytes() for path in paths)
 
 
+def test_a_folder_whose_times_are_trusted_is_put_again_without_a_commit(filled, labresults):
+    said = filled("file", "put", "-r", str(labresults), "labresults@master", "--mirror", "--trust-mtime")
+    assert said.status == 0
+    assert "nothing changed" in said.err
+
+
 def test_the_same_folder_again_makes_no_commit(filled, labresults):
     said = filled("file", "put", "-r", str(labresults), "labresults@master")
     assert said.err == "nothing changed, so there is no new commit\n"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from runner.model.entry import Attributes
 from runner.model.errors import Corrupt
-from runner.store import commits, open_store, staging
+from runner.store import commits, open_store, settle, staging
 from runner.store.catalog import query
 from runner.store.changes import open_change
 from runner.store.files import bucket_of, export_folder, import_folder
@@ -26,6 +26,7 @@ from runner.store.files.plan import OddKeys, Planner
 from runner.store.files.scan import NoSuchSource, NotImportable
 from runner.store.refusals import NoSuchKey
 from runner.store.tree import walk
+from tests.store.world import commit_objects, read_all
 
 ODD_NAMES = {
     "plain.txt": b"1",
@@ -117,6 +118,56 @@ async def test_nothing_changed_makes_no_commit_even_with_new_times(store, source
         os.utime(path)
     again, is_new = await load(store, source)
     assert (again, is_new) == (first, False)
+
+
+def rows_of(store) -> list[int]:
+    tables = ("blob", "entry", "part_list", "commits", "layer")
+    return [store.catalog.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+
+
+async def test_an_unchanged_folder_is_read_and_nothing_of_it_is_stored(store, source):
+    await import_folder(store, source, "default", "data", "master")
+    before, packs = rows_of(store), {path: path.stat().st_size for path in (store.folder / "blobs").rglob("*")}
+    _, is_new = await import_folder(store, source, "default", "data", "master")
+    await settle.settle(store)
+    assert not is_new
+    assert rows_of(store) == before
+    assert {path: path.stat().st_size for path in (store.folder / "blobs").rglob("*")} == packs
+
+
+async def test_files_of_trusted_times_are_not_read_and_others_are(store, tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("same", "touched", "longer", "lied", "large"):
+        (folder / name).write_bytes(b"1" * (300_000 if name == "large" else 3))
+    first, _ = await import_folder(store, folder, "default", "data", "master")
+    times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    (folder / "lied").write_bytes(b"222")
+    os.utime(folder / "lied", ns=(times["lied"], times["lied"]))
+    (folder / "longer").write_bytes(b"1111")
+    os.utime(folder / "longer", ns=(times["longer"], times["longer"]))
+    os.utime(folder / "touched", ns=(1, 1))
+    opened, really = [], os.open
+    monkeypatch.setattr(os, "open", lambda path, *how, **more: opened.append(path) or really(path, *how, **more))
+    trusted, _ = await import_folder(store, folder, "default", "data", "master", trust_mtime=True)
+    ours = {Path(os.fsdecode(path)).name for path in opened if os.fsdecode(path).startswith(str(folder))}
+    assert ours == {"longer", "touched"}
+    bucket = bucket_of(store, trusted)
+    assert [(await bucket.head(key)).size for key in (b"lied", b"longer", b"large")] == [3, 4, 300_000]
+    assert await read_all(await bucket.get(b"lied")) == b"111"
+    read, is_new = await import_folder(store, folder, "default", "data", "master")
+    assert is_new
+    assert await read_all(await bucket_of(store, read).get(b"lied")) == b"222"
+    assert first.id != trusted.id
+
+
+async def test_what_another_client_put_without_a_time_is_read(store, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_bytes(b"222")
+    os.utime(tmp_path / "in" / "a", ns=(0, 0))
+    await commit_objects(store, {b"a": b"111"})
+    _, is_new = await import_folder(store, tmp_path / "in", "default", "data", "master", trust_mtime=True)
+    assert is_new
 
 
 async def test_a_mirror_adds_changes_and_deletes(store, source):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from runner.model.entry import Attributes
 from runner.model.errors import Invalid
 from runner.store.blobs import PACK_BLOB_MAX_BYTES
 from runner.store.changes import Change, open_change
-from runner.store.entries import MTIME, Row
+from runner.store.entries import MTIME, Row, decode_attributes
 from runner.store.files import mtimes
 from runner.store.files.counts import Counts, Progress, silent
 from runner.store.files.lanes import in_lanes
@@ -39,13 +39,21 @@ class SourceUnreadable(Invalid):
 
 
 class _File(NamedTuple):
-    """A file as it was read; *data* and *digest* are None when it is large."""
+    """A file as it was read; *data* and *digest* are None when it is large, or *is_trusted*: it was not read."""
 
     key: bytes
     size: int
     mtime_ns: int
     data: bytes | None
     digest: bytes | None
+    is_trusted: bool = False
+
+
+class _Seen(NamedTuple):
+    """What an object of the branch says of the file that it was."""
+
+    size: int
+    mtime_ns: int
 
 
 async def import_folder(
@@ -56,6 +64,7 @@ async def import_folder(
     branch: str,
     *,
     mirror: bool = True,
+    trust_mtime: bool = False,
     prefix: bytes = b"",
     progress: Progress = silent,
     propagates: bool = True,
@@ -73,6 +82,7 @@ async def import_folder(
         repo: Its name.
         branch: Its name.
         mirror: Delete the keys under *prefix* that the folder does not have.
+        trust_mtime: Do not read a file that has the size and the time that the branch's object had as a file.
         prefix: Put before every key.
         progress: Told of files read.
         propagates: Let the commit make the jobs of the pipelines that read the branch.
@@ -91,7 +101,7 @@ async def import_folder(
     for tries_left in reversed(range(TRIES)):
         try:
             async with open_change(store, project, repo, branch) as change:
-                await _Import(change, found, prefix, progress).run()
+                await _Import(change, found, prefix, progress, trust_mtime=trust_mtime).run()
                 if mirror:
                     await _delete_others(change, found.keys, prefix)
                 return await change.commit(propagates=propagates)
@@ -104,7 +114,8 @@ async def import_folder(
 class _Import:
     """One pass over the files of a scan."""
 
-    def __init__(self, change: Change, found: Scan, prefix: bytes, progress: Progress) -> None:
+    def __init__(self, change: Change, found: Scan, prefix: bytes, progress: Progress, *, trust_mtime: bool) -> None:
+        self._trust_mtime = trust_mtime
         self._change = change
         self._found = found
         self._prefix = prefix
@@ -117,17 +128,23 @@ class _Import:
         await in_lanes(iter(lambda: list(islice(keys, BATCH_FILES)), []), self._put_batch, lanes=LANES)
 
     async def _put_batch(self, keys: Sequence[bytes]) -> None:
-        files = await trio.to_thread.run_sync(self._load, keys)
+        seen = {key: self._seen(key) for key in keys} if self._trust_mtime else {}
+        files = await trio.to_thread.run_sync(self._load, keys, seen)
         await in_lanes(iter(files), self._put, lanes=len(files))
         self._progress(self._done, self._total)
 
-    def _load(self, keys: Sequence[bytes]) -> Sequence[_File]:
-        """Read what is small; in a worker thread."""
-        return [_load(key, self._found.path(key)) for key in keys]
+    def _seen(self, key: bytes) -> _Seen | None:
+        row = self._change.find(self._prefix + key)
+        mtime_ns = None if row is None else mtimes.decode(decode_attributes(row.meta))
+        return None if row is None or mtime_ns is None else _Seen(row.size or 0, mtime_ns)
+
+    def _load(self, keys: Sequence[bytes], seen: Mapping[bytes, _Seen | None]) -> Sequence[_File]:
+        """Read what is small and not trusted; in a worker thread."""
+        return [_load(key, self._found.path(key), seen.get(key)) for key in keys]
 
     async def _put(self, file: _File) -> None:
         key = self._prefix + file.key
-        if not await self._is_same(self._change.find(key), file):
+        if not file.is_trusted and not await self._is_same(self._change.find(key), file):
             pieces = _at_once(file.data) if file.data is not None else _pieces(self._found.path(file.key))
             attributes = Attributes(metadata={MTIME: mtimes.encode(file.mtime_ns)})
             async with aclosing(pieces):
@@ -164,8 +181,10 @@ def _refuse_own_folder(own: Path, source: Path) -> None:
         raise NotImportable(f"the store itself lies in {source}", hint="choose a folder beside it, or another --store")
 
 
-def _load(key: bytes, path: bytes) -> _File:
+def _load(key: bytes, path: bytes, seen: _Seen | None) -> _File:
     try:
+        if seen is not None and _Seen((found := os.stat(path)).st_size, found.st_mtime_ns) == seen:  # noqa: PTH116  # bytes
+            return _File(key, *seen, None, None, is_trusted=True)
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us up
         try:
             status = os.fstat(fd)
