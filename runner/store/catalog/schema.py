@@ -1,4 +1,4 @@
-"""Making, recognising and migrating a catalog. alembic is imported only when the form on disk is an older one."""
+"""Making, recognising and migrating a catalog. SQLAlchemy is imported only to make one, alembic to migrate one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
-
 from runner.model.address import DEFAULT_PROJECT
 from runner.model.errors import Corrupt, Invalid, Unavailable
 from runner.store.catalog.query import insert
-from runner.store.catalog.tables import metadata
 
 APPLICATION_ID = 0x52554E52  # "RUNR"
 FORMAT = 13
@@ -89,6 +85,11 @@ def create(db: sqlite3.Connection) -> None:
 
 def statements() -> list[str]:
     """Return the statements that make the tables of the present form."""
+    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    from runner.store.catalog.tables import metadata
+
     dialect = sqlite.dialect()
     made: list[str] = []
     for table in metadata.sorted_tables:
