@@ -15,6 +15,7 @@ from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_ORIGIN, COMMIT_STATE
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection, Row
+from runner.store.catalog.sums import RowDamaged
 from runner.store.contentsum import ContentSum
 from runner.store.store import Store
 from runner.store.times import from_us
@@ -130,8 +131,11 @@ async def list_commits(
 
 
 def read_set(db: Connection, number: int) -> ReadSet:
-    """Return the layers that a read of a commit merges, newest first."""
-    layers: list[int] = json.loads(query.value(db, "SELECT read_set FROM commits WHERE id = ?", (number,)))
+    """Return the layers that a read of a commit merges, newest first; raises `RowDamaged`, also when it is gone."""
+    row = query.sound(db, "commits", "id = ?", (number,))
+    if row is None:
+        raise RowDamaged("a commit is not there any more", hint="runner store check tells the damage")
+    layers: list[int] = json.loads(row.read_set)
     return layers
 
 

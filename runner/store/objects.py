@@ -75,7 +75,7 @@ class Objects:
         """Yield the bytes ``[first, end)`` of *content* in pieces of at most 512 KiB.
 
         Holds one piece and one file descriptor. A blob that is read whole is compared with its digest before
-        its last piece is yielded.
+        its last piece is yielded; so is a small one of which a part is read, but not a large one.
 
         Raises:
             BlobMissing, BlobDamaged, ContentLost: (Corrupt) The bytes are not there or not those that were stored.
@@ -83,8 +83,9 @@ class Objects:
         """
         for extent in extents_of(self._catalog.db, content, first, end):
             opened = self._blobs.open(extent.place)
-            whole = digests.new("BLAKE3") if extent.size == extent.blob_size else None
-            at, stop = extent.first, extent.first + extent.size
+            is_small = extent.blob_size <= PACK_BLOB_MAX_BYTES
+            at, stop = (0, extent.blob_size) if is_small else (extent.first, extent.first + extent.size)
+            whole = digests.new("BLAKE3") if stop - at == extent.blob_size else None
             try:
                 while at < stop:
                     size = min(PIECE_BYTES, stop - at)
@@ -96,7 +97,7 @@ class Objects:
                         whole.update(piece)
                         if at == stop:
                             _compare(whole, extent)
-                    yield piece
+                    yield piece[extent.first : extent.first + extent.size] if is_small else piece
             finally:
                 opened.close()
 

@@ -31,9 +31,9 @@ class Ref(NamedTuple):
 
 
 def find(db: Connection, repo: int, name: str) -> Ref | None:
-    """Return a branch, if there is one of that name."""
-    row = db.execute("SELECT head, gen FROM branch WHERE repo = ? AND name = ?", (repo, name)).fetchone()
-    return None if row is None else Ref(repo, name, *row)
+    """Return a branch, if there is one of that name; raises `RowDamaged`."""
+    row = query.sound(db, "branch", "repo = ? AND name = ?", (repo, name))
+    return None if row is None else Ref(repo, name, row.head, row.gen)
 
 
 def require(db: Connection, repo: int, name: str) -> Ref:

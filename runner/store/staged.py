@@ -6,22 +6,23 @@ commits. Together with the head they are what the branch holds for whoever reads
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 from runner.model.errors import Unavailable
-from runner.store import staging, uploads
+from runner.store import commits, staging, uploads
 from runner.store.catalog import query
 from runner.store.catalog.codes import LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
+from runner.store.catalog.sums import RowDamaged, crc_of
 from runner.store.refusals import NoSuchBucket
 from runner.store.staging import Stack
 from runner.store.tree import ReadSet
 
 _LOOK = """
-    SELECT c.read_set, s.layer, l.state, l.owner FROM branch b
-    LEFT JOIN commits c ON c.id = b.head
+    SELECT b.repo, b.name, b.head, b.gen, b.created_us, b.crc, s.repo, s.branch, s.layer, s.opened_us, s.crc,
+           l.state, l.owner
+    FROM branch b
     LEFT JOIN burst s ON s.repo = b.repo AND s.branch = b.name
     LEFT JOIN layer l ON l.id = s.layer
     WHERE b.repo = ? AND b.name = ? ORDER BY s.layer DESC
@@ -71,8 +72,8 @@ class Left(NamedTuple):
 
 def read_set(db: Connection, branch: BranchKey) -> ReadSet:
     """Return the layers that a read of a branch merges, what is staged first; raises `NoSuchBucket`."""
-    rows = _look(db, branch)
-    return (*(layer for _, layer, _, _ in rows if layer is not None), *_below(rows))
+    look = _look(db, branch)
+    return (*look.layers, *_below(db, look))
 
 
 def open_stack(tx: Transaction, branch: BranchKey, owner: str) -> Stack:
@@ -82,16 +83,15 @@ def open_stack(tx: Transaction, branch: BranchKey, owner: str) -> Stack:
         NoSuchBucket: The branch is not there any more.
         BranchBusy: Another process than *owner*'s fills the open layer.
     """
-    rows = _look(tx.db, branch)
-    layers = [layer for _, layer, _, _ in rows if layer is not None]
-    _, top, state, holder = rows[0]
-    if top is None or state != LayerState.OPEN:
+    look = _look(tx.db, branch)
+    below = _below(tx.db, look)
+    if not look.layers or look.state != LayerState.OPEN:
         top = staging.open_layer(tx, owner)
         _stage(tx, branch, top)
-        return Stack(top, (*layers, *_below(rows)))
-    if holder != owner:
+        return Stack(top, (*look.layers, *below))
+    if look.owner != owner:
         raise BranchBusy("another process writes to the branch; what it wrote becomes a commit soon", hint="try again")
-    return Stack(top, (*layers[1:], *_below(rows)))
+    return Stack(look.layers[0], (*look.layers[1:], *below))
 
 
 def require_branch(tx: Transaction, branch: BranchKey) -> None:
@@ -101,7 +101,7 @@ def require_branch(tx: Transaction, branch: BranchKey) -> None:
 
 def layers(db: Connection, branch: BranchKey) -> ReadSet:
     """Return what is staged on a branch, newest first."""
-    return tuple(layer for _, layer, _, _ in _look(db, branch) if layer is not None)
+    return _look(db, branch).layers
 
 
 def seal_all(tx: Transaction, branch: BranchKey) -> ReadSet:
@@ -174,17 +174,31 @@ def everything(db: Connection) -> list[Left]:
     return [Left(BranchKey(repo, name), owner) for repo, name, owner in db.execute(_LEFT).fetchall()]
 
 
-def _look(db: Connection, branch: BranchKey) -> list[tuple[str | None, int | None, int | None, str | None]]:
+class _Look(NamedTuple):
+    """A branch: its head, the layers above it, newest first, and of the newest its state and owner."""
+
+    head: int | None
+    layers: tuple[int, ...]
+    state: int | None
+    owner: str | None
+
+
+def _look(db: Connection, branch: BranchKey) -> _Look:
+    """Look at a branch, in one statement; raises `NoSuchBucket`, `RowDamaged`."""
     rows = db.execute(_LOOK, branch).fetchall()
     if not rows:
         raise NoSuchBucket("there is no such branch")
-    return rows
+    for row in rows:
+        is_staged = row[8] is not None
+        if crc_of(row[:5]) != row[5] or (is_staged and crc_of(row[6:10]) != row[10]):
+            raise RowDamaged(f"the branch {branch.name} was damaged", hint="runner store check tells the damage")
+    *_, state, owner = rows[0]
+    return _Look(rows[0][2], tuple(row[8] for row in rows if row[8] is not None), state, owner)
 
 
-def _below(rows: list[tuple[str | None, int | None, int | None, str | None]]) -> ReadSet:
+def _below(db: Connection, look: _Look) -> ReadSet:
     """Return the layers of the head."""
-    text = rows[0][0]
-    return () if text is None else tuple(json.loads(text))
+    return () if look.head is None else tuple(commits.read_set(db, look.head))
 
 
 def _stage(tx: Transaction, branch: BranchKey, layer: int) -> None:

@@ -13,7 +13,7 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runner.store.catalog.sums import KEYS, sum_rows
+from runner.store.catalog.sums import KEYS, RowDamaged, is_right, sum_rows
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -96,6 +96,21 @@ def values(db: Connection, statement: str, parameters: Parameters = ()) -> list[
 def exists(db: Connection, statement: str, parameters: Parameters = ()) -> bool:
     """Tell whether there is a row."""
     return db.execute(statement, parameters).fetchone() is not None
+
+
+def sound(db: Connection, table: str, where: str, parameters: Sequence[Any]) -> Row | None:
+    """Return the row for which *where* holds, with all of its columns; raises `RowDamaged` when it was damaged."""
+    cursor = db.execute(f"SELECT * FROM {table} WHERE {where}", parameters)  # noqa: S608  # our own names
+    found = cursor.fetchone()
+    if found is None:
+        return None
+    names = tuple(column[0] for column in cursor.description)
+    if not is_right(names, found):
+        raise RowDamaged(
+            f"a row of the catalog's table {table} does not match its checksum",
+            hint="runner store check tells the damage",
+        )
+    return _kind(names)(found)
 
 
 def write(db: Connection, table: str, statement: str, parameters: Parameters = ()) -> list[Any]:
