@@ -85,7 +85,7 @@ def check_entries(db: Connection, report: Report, *, breathe: Callable[[], None]
         if why:
             report.tell(f"an entry of layer {layer} {why}", places.of_entry(layer, entry.key))
     for upload, number in db.execute(_PARTS):
-        report.tell(f"part {number} of the upload {upload} has other content than it says")
+        report.tell(f"part {number} of the upload {upload} has other content than it says", [f"upload {upload}"])
 
 
 def check_versions(db: Connection, report: Report, *, breathe: Callable[[], None]) -> None:

@@ -1,18 +1,54 @@
-"""Bytes: every blob of the catalog is where it should be and is what it should be."""
+"""Bytes: every blob of the catalog is where it should be and is what it should be. Read by several threads at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import groupby
+from threading import Event, Lock
+from typing import NamedTuple
 
 from runner.host import digests
 from runner.model.errors import RunnerError
 from runner.store.blobs import Blobs, Frame, Opened, Place
 from runner.store.catalog.codes import BlobPlace
 from runner.store.catalog.query import Connection
+from runner.store.check.pace import BREATH_SECONDS, Pace
 from runner.store.check.places import Places
 from runner.store.check.report import Report
 
 PIECE_BYTES = 1024 * 1024
+LANES = min(8, os.cpu_count() or 1)
+"""Threads that read and hash; neither holds the interpreter's lock."""
+BATCH_BYTES = 64 * 1024 * 1024
+BATCH_BLOBS = 256
+_BLOBS = "SELECT id, digest, size, place, pack, off, name FROM blob ORDER BY pack, off, id"
+_EPOCHS = """
+    SELECT 'blob', x.id FROM blob x WHERE x.epoch < 0 OR x.epoch > ?
+    UNION ALL SELECT 'manifest', x.id FROM manifest x WHERE x.epoch < 0 OR x.epoch > ?
+"""
+
+
+class _Blob(NamedTuple):
+    """A blob's row."""
+
+    id: int
+    digest: bytes
+    size: int
+    kind: int
+    pack: int | None
+    offset: int | None
+    name: str | None
+
+
+class _Stopped(Exception):
+    """The check is over before its time."""
+
+
+class _Damage(Exception):
+    pass
 
 
 class StoredBytes:
@@ -22,35 +58,33 @@ class StoredBytes:
         self._blobs = blobs
         self._packs = dict(blobs.packs())
         self._files = dict(blobs.files())
+        self._read = 0
+        self._lock = Lock()
+        self._stopping = Event()
 
-    def check(self, db: Connection, report: Report, *, read_data: bool, breathe: Callable[[], None]) -> None:
-        """Look at every blob: all its bytes with *read_data*, else its size; *breathe* is called now and then."""
+    def check(self, db: Connection, report: Report, *, read_data: bool, pace: Pace) -> None:
+        """Look at every blob: all its bytes with *read_data*, else its size."""
+        report.blobs, report.size_bytes = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM blob").fetchone()
+        pace.begin("blobs", report.blobs, report.size_bytes if read_data else 0)
         damaged: dict[int, str] = {}
-        frames = _Frames(self._blobs)
-        rows = db.execute("SELECT id, digest, size, place, pack, off, name FROM blob ORDER BY pack, off, id")
-        for number, digest, size, kind, pack, offset, name in rows:
-            breathe()
-            report.blobs += 1
-            report.size_bytes += size
-            is_packed = kind == BlobPlace.PACK
-            if [pack is not None, offset is not None, name is None] != [is_packed] * 3:
-                damaged[number] = "its place makes no sense"
-                continue
-            place = Place(pack, offset or 0, name)
+        under_way: deque[Future[dict[int, str]]] = deque()
+        with ThreadPoolExecutor(LANES) as lanes:
             try:
-                if pack is not None:
-                    frames.look_for(pack, Frame(offset, size, digest))
-                self._check_blob(place, digest, size, read_data=read_data, breathe=breathe)
-            except _Damage as exc:
-                damaged[number] = str(exc)
-            except RunnerError as exc:
-                damaged[number] = exc.message
-        for what in frames.problems:
-            report.tell(what)
+                for batch in _batches(map(_Blob._make, db.execute(_BLOBS))):
+                    under_way.append(lanes.submit(self._check_batch, batch, read_data=read_data))
+                    while len(under_way) > 2 * LANES:
+                        damaged |= self._awaited(under_way.popleft(), pace)
+                    pace(len(batch), 0)
+                while under_way:
+                    damaged |= self._awaited(under_way.popleft(), pace)
+            except BaseException:
+                self._stopping.set()
+                lanes.shutdown(cancel_futures=True)
+                raise
         if damaged:
             touched = Places(db).using_blobs(damaged.keys())
-            for number, why in damaged.items():
-                report.tell(f"blob {number}: {why}", touched[number])
+            for number, why in sorted(damaged.items()):
+                report.tell(f"blob {number}: {why}", touched[number] or ["nothing that is kept"])
 
     def note_unreferenced(self, db: Connection, report: Report) -> None:
         """Note packs and files that no row names: what broken writes leave, until it is collected."""
@@ -62,49 +96,89 @@ class StoredBytes:
             size = sum(self._files[name] for name in names)
             report.notes.append(f"{len(names):,} files, {size:,} bytes, are not referred to")
 
-    def _check_blob(
-        self, place: Place, digest: bytes, size: int, *, read_data: bool, breathe: Callable[[], None]
-    ) -> None:
-        if place.name is not None and self._files.get(place.name, size) != size:
-            raise _Damage(f"{place} has {self._files[place.name]:,} bytes instead of {size:,}")
+    def _awaited(self, batch: Future[dict[int, str]], pace: Pace) -> dict[int, str]:
+        while not batch.done():
+            wait([batch], timeout=BREATH_SECONDS)
+            self._tell(pace)
+        self._tell(pace)
+        return batch.result()
+
+    def _tell(self, pace: Pace) -> None:
+        with self._lock:
+            read, self._read = self._read, 0
+        pace(0, read)
+
+    def _check_batch(self, batch: Sequence[_Blob], *, read_data: bool) -> dict[int, str]:
+        """Return what is wrong with blobs that lie in one pack, or in files; one of the threads."""
+        pack = batch[0].pack
+        frames = _frames_of(self._blobs, pack) if pack is not None else set()
+        damaged = {}
+        for blob in batch:
+            try:
+                self._check_blob(blob, frames, read_data=read_data)
+            except _Damage as exc:
+                damaged[blob.id] = str(exc)
+            except RunnerError as exc:
+                damaged[blob.id] = exc.message
+        return damaged
+
+    def _check_blob(self, blob: _Blob, frames: set[Frame], *, read_data: bool) -> None:
+        is_packed = blob.kind == BlobPlace.PACK
+        if blob.kind not in {BlobPlace.PACK, BlobPlace.FILE} or (
+            [blob.pack is not None, blob.offset is not None, blob.name is None] != [is_packed] * 3
+        ):
+            raise _Damage("its place makes no sense")
+        place = Place(blob.pack, blob.offset or 0, blob.name)
+        if place.name is not None and self._files.get(place.name, blob.size) != blob.size:
+            raise _Damage(f"{place} has {self._files[place.name]:,} bytes instead of {blob.size:,}")
         opened = self._blobs.open(place)
         try:
-            if size:
-                opened.read(size - 1, 1)
-            if read_data:
-                _compare(opened, place, digest, size, breathe)
+            if blob.size:
+                opened.read(blob.size - 1, 1)
+            if read_data and self._hashed(opened, blob.size) != blob.digest:
+                raise _Damage(f"the bytes of {place} do not match their digest")
         finally:
             opened.close()
+        if is_packed and Frame(place.offset, blob.size, blob.digest) not in frames:
+            raise _Damage(f"{place} is not what the pack tells of it")
+
+    def _hashed(self, opened: Opened, size: int) -> bytes:
+        found = digests.new("BLAKE3")
+        for at in range(0, size, PIECE_BYTES):
+            if self._stopping.is_set():
+                raise _Stopped
+            piece = opened.read(at, min(PIECE_BYTES, size - at))
+            found.update(piece)
+            with self._lock:
+                self._read += len(piece)
+        return found.digest()
 
 
-class _Frames:
-    """Whether packs tell themselves what the catalog tells of them; told once a pack."""
-
-    def __init__(self, blobs: Blobs) -> None:
-        self.problems: list[str] = []
-        self._blobs = blobs
-        self._pack = -1
-        self._told: set[Frame] = set()
-
-    def look_for(self, pack: int, frame: Frame) -> None:
-        if pack != self._pack:
-            self._pack = pack
-            self._told = set(self._blobs.frames(pack))
-        elif not self._told:
-            return  # told already
-        if frame not in self._told:
-            self.problems.append(f"pack {pack:016x} does not tell of the blob at {frame.offset:,}")
-            self._told = set()
+def check_epochs(db: Connection, report: Report) -> None:
+    """No blob and no manifest was referred to in a collection that is yet to come."""
+    (epoch,) = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'gc_epoch'").fetchone()
+    for table, number in db.execute(_EPOCHS, (epoch, epoch)):
+        report.tell(f"{table} {number}: it would never be collected", ["nothing that is kept"])
 
 
-class _Damage(Exception):
-    pass
+def _frames_of(blobs: Blobs, pack: int) -> set[Frame]:
+    """Return what a pack tells of itself; of one that cannot be read its blobs tell."""
+    try:
+        return set(blobs.frames(pack))
+    except RunnerError:
+        return set()
 
 
-def _compare(opened: Opened, place: Place, digest: bytes, size: int, breathe: Callable[[], None]) -> None:
-    found = digests.new("BLAKE3")
-    for at in range(0, size, PIECE_BYTES):
-        found.update(opened.read(at, min(PIECE_BYTES, size - at)))
-        breathe()
-    if found.digest() != digest:
-        raise _Damage(f"the bytes of {place} do not match their digest")
+def _batches(blobs: Iterable[_Blob]) -> Iterator[Sequence[_Blob]]:
+    """Yield the blobs of each pack, and files by some at a time."""
+    for pack, found in groupby(blobs, lambda blob: blob.pack):
+        batch: list[_Blob] = []
+        size_bytes = 0
+        for blob in found:
+            batch.append(blob)
+            size_bytes += blob.size
+            if pack is None and (len(batch) >= BATCH_BLOBS or size_bytes >= BATCH_BYTES):
+                yield batch
+                batch, size_bytes = [], 0
+        if batch:
+            yield batch

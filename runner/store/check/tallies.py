@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from runner.model.job import JobState
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM
 from runner.store.catalog.query import Connection
+from runner.store.check.naming import Naming
 from runner.store.check.report import Report
 from runner.store.tallies import HALF_HOUR_US
 
@@ -23,7 +25,9 @@ _HALF_HOURS = f"""
 
 def check_tallies(db: Connection, report: Report) -> None:
     """As many jobs of each pipeline ended in each state as was counted, and when."""
+    naming = Naming(db)
     for statement, where in ((_TALLIES, ""), (_HALF_HOURS, " in half an hour")):
         for pipeline, state, told, found in db.execute(statement):
-            word = JOB_STATE.word(state).lower()
-            report.tell(f"the pipeline of number {pipeline} has {found:,} jobs of {word}{where}, not {told:,}")
+            word = JOB_STATE.word(state).lower() if 0 <= state < len(JobState) else f"the state {state}"
+            what = f"the pipeline of number {pipeline} has {found:,} jobs of {word}{where}, not {told:,}"
+            report.tell(what, [naming.pipeline(pipeline)])

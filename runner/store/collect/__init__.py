@@ -26,7 +26,7 @@ from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
-from runner.store.check import breather
+from runner.store.check import Pace
 from runner.store.collect import packs
 from runner.store.collect.doom import sweep
 from runner.store.collect.marks import Layer, Marks, Unreferenced, unnamed_layers
@@ -159,7 +159,7 @@ def _unnamed_layers(store: Store) -> list[Layer]:
 
 def _mark(store: Store, epoch: int) -> tuple[Marks, Unreferenced]:
     with _snapshot(store) as db:
-        marks = Marks(db, breather())
+        marks = Marks(db, Pace())
         marks.mark_entries(db)
         return marks, marks.unreferenced(db, epoch)
 
@@ -179,7 +179,7 @@ def _look(store: Store, graces: Graces) -> Collected:
         old = query.values(db, f"SELECT id FROM commits WHERE {_OLD}", (before_us,))  # noqa: S608  # constants
         layers = [layer.id for layer in unnamed_layers(db, but=set(old))]
         epoch = query.value(db, _EPOCH)
-        marks = Marks(db, breather())
+        marks = Marks(db, Pace())
         marks.mark_entries(db, but=set(layers))
         marks.mark_extents(db, but=set(marks.unreferenced(db, epoch + 1).manifests))
         blobs = marks.unreferenced_blobs(db, epoch + 1)
