@@ -53,7 +53,7 @@ async def rich_store(folder: Path) -> AsyncIterator[Store]:
 
 async def _succeed(store: Store, session: JobSession) -> None:
     await session.datums.put([Planned(DATUM, b"hash", [])], skip=False)
-    log = JobLog(store, session.key)
+    log = JobLog(store, session.key, session.owner)
     async with trio.open_nursery() as writing:
         writing.start_soon(log.run)
         await log.append({"message": "a line"})
