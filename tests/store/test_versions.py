@@ -26,10 +26,15 @@ bodies = st.sampled_from([b"", b"1", b"22", b"333"])
 
 
 class VersionsMachine(StoreMachine):
-    """A bucket against S3's own words: of each key its versions, the newest first; None is a delete marker."""
+    """A bucket against S3's own words: of each key its versions, the newest first; None is a delete marker.
+
+    What is written beside S3 is the null version for as long as the branch holds it; the next request to the key makes
+    a version of it that stays. *noted* is what has stayed.
+    """
 
     def __init__(self) -> None:
         self.kept: dict[bytes, list[tuple[str, bytes | None]]] = {}
+        self.noted: dict[bytes, list[tuple[str, bytes | None]]] = {}
         self.state: Versioning | None = None
         super().__init__()
 
@@ -51,6 +56,10 @@ class VersionsMachine(StoreMachine):
     def remove(self, key: bytes, version: str) -> None:
         self.kept[key] = [each for each in self.kept.get(key, []) if each[0] != version]
 
+    def note(self, key: bytes) -> None:
+        if self.state is not None:
+            self.noted[key] = self.kept.get(key, [])
+
     @rule(state=st.sampled_from(list(Versioning)))
     def set_versioning(self, state) -> None:
         self.call(self.bucket.set_versioning, state)
@@ -61,6 +70,7 @@ class VersionsMachine(StoreMachine):
         entry = self.call(self.bucket.put, key, Body(body), NO_ATTRIBUTES)
         assert (entry.version == "") == (self.state is None)
         self.write(key, entry.version or "null", body)
+        self.note(key)
 
     @rule(key=keys)
     def delete(self, key) -> None:
@@ -70,12 +80,14 @@ class VersionsMachine(StoreMachine):
             self.write(key, deletion.version, None)
         else:
             self.remove(key, "null")
+        self.note(key)
 
     @rule(key=keys, data=st.data())
     def delete_version(self, key, data) -> None:
         version = data.draw(st.sampled_from([version for version, _ in self.kept.get(key, [])] or ["null"]))
         self.call(self._delete_version, key, version)
         self.remove(key, version)
+        self.note(key)
 
     async def _delete_version(self, key, version) -> None:
         await self.bucket.delete(key, version=version)
@@ -86,18 +98,16 @@ class VersionsMachine(StoreMachine):
 
     @rule(key=keys, body=st.one_of(st.none(), bodies))
     def commit_beside_s3(self, key, body) -> None:
-        """What an import or a job writes is a null version; what it deletes is one too, where others are kept."""
         self.close_burst()
-        before = self.kept.get(key, [])
+        before, noted = self.kept.get(key, []), self.noted.get(key, [])
         is_new = self.call(self._commit, key, body)
         if body is not None and is_new:
+            self.kept[key] = noted
             self.write(key, "null", body)
         elif body is None and before and before[0][1] is not None:
-            self.remove(key, "null")
-            was_shown = [version for version in before if version[0] == "null"] == before[:1]
-            is_gone = was_shown and (not self.kept[key] or self.kept[key][0][1] is None)
-            if not is_gone or "null" in [item.id for item in self.call(self._list, 1000, key)]:
-                self.write(key, "null", None)  # else it was never more than what the branch held for a while
+            self.kept[key] = noted
+            if noted and noted[0][1] is not None:
+                self.write(key, "null", None)
 
     async def _commit(self, key, body) -> bool:
         async with open_change(self.store, "default", "data", "master") as change:
