@@ -82,7 +82,8 @@ CLIENTS = (
 
 BY_NAME: Mapping[str, Client] = {client.name: client for client in CLIENTS}
 NPM_VERSION = "3.1169.0"  # the SDK for JavaScript moves its packages in step
-SERVERS: Mapping[str, str] = {"versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0"}
+GO_SERVERS: Mapping[str, str] = {"versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0"}
+NPM_SERVERS: Mapping[str, tuple[str, str]] = {"azurite": ("azurite@3.35.0", "azurite-blob")}
 COPY_JAR = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
 
@@ -106,14 +107,19 @@ def install(client: Client, cache: Path) -> dict[str, str]:
 
 
 def build(server: str, cache: Path) -> Path:
-    """Build a server from its Go module, and return its program."""
-    module = SERVERS[server]
-    folder = cache / f"{server}-{hashlib.sha256(module.encode()).hexdigest()[:12]}"
+    """Build a server from its Go module, or install it from npm, and return its program."""
+    package, program = NPM_SERVERS.get(server) or (GO_SERVERS[server], server)
+    folder = cache / f"{server}-{hashlib.sha256(package.encode()).hexdigest()[:12]}"
     with _once(folder) as is_new:
-        if is_new:
+        if is_new and server in NPM_SERVERS:
+            _run("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), package)
+        elif is_new:
             folder.mkdir()
-            _run("go", "install", module, GOBIN=str(folder))
-    return folder / server
+            _run("go", "install", package, GOBIN=str(folder))
+    if server in NPM_SERVERS:
+        _find("node")
+        return folder / "node_modules" / ".bin" / program
+    return folder / program
 
 
 def _make_environment(folder: Path, pins: Sequence[str], cache: Path) -> None:
