@@ -9,10 +9,14 @@ import obstore
 import pytest
 
 from runner.host import objectstores
+from runner.store import StoreSettings, open_store, repos
 from runner.store.blobs import BlobMissing, Place, StorageFailed
 from runner.store.blobs.located import open_blobs, take
 from runner.store.blobs.mark import MARK, BlobsTaken
+from runner.store.check import check_store
+from runner.store.collect import Graces, collect
 from tests.store.contract_blobs import BackendContract, digest_of, payload_of, publish, stored
+from tests.store.world import commit_objects, content
 from tests.system.objectstores import of_scheme, running
 
 STORE = "0123456789abcdef" * 2
@@ -75,9 +79,10 @@ def test_more_small_blobs_than_a_pack_takes_are_some_packs(blobs):
     assert [stored(blobs, place, 100_000) for place in places] == [payload.data for payload in group]
 
 
-def test_more_than_a_page_of_objects_is_listed_and_removed(blobs):
+def test_more_than_a_page_of_objects_is_listed_and_removed(blobs, server):
+    count = 1_100 if server.scheme == "s3" else 20  # others have larger pages than a test should fill
     with ThreadPoolExecutor(16) as threads:
-        places = [place for (place,) in threads.map(lambda n: blobs.append([payload_of(b"%d" % n)]), range(1_100))]
+        places = [place for (place,) in threads.map(lambda n: blobs.append([payload_of(b"%d" % n)]), range(count))]
     assert {pack for pack, _ in blobs.packs()} == {place.pack for place in places}
     blobs.delete(Place(pack=1), *places)
     assert list(blobs.packs()) == []
@@ -152,6 +157,24 @@ def test_credentials_that_are_wrong_are_one_clear_sentence(server, place, tmp_pa
         blobs.append([payload_of(b"x")])
     assert "bm90LXRoZS1zZWNyZXQ=" not in caught.value.message
     assert "credentials" in caught.value.hint
+
+
+async def test_a_collection_puts_small_packs_together_and_loses_nothing(place, tmp_path):
+    at_once = Graces(0, 0)
+    url = f"{place}/store"
+    async with open_store(tmp_path / "store", settings=StoreSettings(blobs=url, retry_seconds=AWAY_SECONDS)) as store:
+        objects = {b"%d" % n: b"content %d" % n for n in range(6)}
+        for key, data in objects.items():
+            await commit_objects(store, {key: data})
+        await commit_objects(store, {b"large": bytes(200_000)}, repo="other")
+        assert len(list(store.blobs.packs())) == 6
+        await repos.delete(store, "default", "other")
+        assert (await collect(store, at_once)).freed_bytes == 200_000
+        assert len({pack for (pack,) in store.catalog.db.execute("SELECT pack FROM blob")}) == 1
+        assert (await collect(store, at_once)).freed_bytes == 0  # what is emptied may have a reader, whatever is said
+        assert len(list(store.blobs.packs())) == 7
+        assert await content(store, "data@master") == objects
+        assert (await check_store(store)).problems == []
 
 
 def test_a_flipped_byte_is_seen_by_whoever_reads_the_pack_anew(blobs, place):
