@@ -24,6 +24,8 @@ PIECE_BYTES = 512 * 1024
 BATCH_BYTES = 256 * 1024
 """How much of a large object goes to a worker thread at once."""
 DISCARD_SECONDS = 5
+THREADS = 40
+"""For bytes alone: where they wait long, for a disk or a network, the catalog's writer does not."""
 
 T = TypeVar("T")
 
@@ -38,6 +40,7 @@ class Objects:
         self._catalog = catalog
         self._writer = writer
         self._blobs = blobs
+        self._threads = trio.CapacityLimiter(THREADS)
 
     async def put(self, pieces: AsyncIterable[bytes], name: Name[T]) -> T:
         """Store all of *pieces* once and let *name* refer to them, in one transaction.
@@ -56,20 +59,20 @@ class Objects:
             StoreFull, StorageFailed, StoreUnavailable: Nothing was named.
             Whatever *pieces* or *name* raise.
 
-        Cancellation: nothing was named, or all of it. A draft is removed, shielded, at most 5 s.
+        Cancellation: nothing was named, or all of it. A draft is removed, shielded, for 5 s at most.
         """
         intake = _Intake(self._blobs)
         try:
-            await _take_in(pieces, intake)
+            await self._take_in(pieces, intake)
             if intake.is_small:
                 payload, md5 = intake.take_small()
                 return await self._name_small(payload, md5, name)
-            await trio.to_thread.run_sync(intake.write)
+            await trio.to_thread.run_sync(intake.write, limiter=self._threads)
             return await self._name_large(intake, name)
         finally:
             if intake.has_draft:
                 with trio.move_on_after(DISCARD_SECONDS, shield=True):
-                    await trio.to_thread.run_sync(intake.discard)
+                    await trio.to_thread.run_sync(intake.discard, abandon_on_cancel=True)
 
     async def read(self, content: Content, first: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes ``[first, end)`` of *content* in pieces of at most 512 KiB.
@@ -91,7 +94,9 @@ class Objects:
                     size = min(PIECE_BYTES, stop - at)
                     piece = opened.read_nowait(at, size)
                     if piece is None:
-                        piece = await trio.to_thread.run_sync(opened.read, at, size)
+                        piece = await trio.to_thread.run_sync(
+                            opened.read, at, size, limiter=self._threads, abandon_on_cancel=self._blobs.is_remote
+                        )
                     at += size
                     if whole is not None:
                         whole.update(piece)
@@ -123,6 +128,17 @@ class Objects:
                 await trio.to_thread.run_sync(digest.update, piece)
         return digest.digest()
 
+    async def _take_in(self, pieces: AsyncIterable[bytes], intake: _Intake) -> None:
+        iterator = aiter(pieces)
+        try:
+            async for piece in iterator:
+                intake.add(piece)
+                if intake.is_batch:
+                    await trio.to_thread.run_sync(intake.write, limiter=self._threads)
+        finally:
+            if isinstance(iterator, AsyncGenerator):  # it does not learn otherwise that nobody asks for more
+                await iterator.aclose()
+
     async def _name_small(self, payload: Payload, md5: bytes, name: Name[T]) -> T:
         digest, size = payload.digest, len(payload.data)
 
@@ -144,7 +160,7 @@ class Objects:
         if is_known(self._catalog.db, digest):
             with suppress(BlobSwept):
                 return (await self._writer.write(refer, savepoint=False))[0]
-        place = await trio.to_thread.run_sync(intake.publish)
+        place = await trio.to_thread.run_sync(intake.publish, limiter=self._threads)
         result, is_surplus = await self._writer.write(lambda tx: refer(tx, place), savepoint=False)
         if is_surplus:  # another writer stored the same bytes meanwhile
             await trio.to_thread.run_sync(self._blobs.delete, place)
@@ -215,18 +231,6 @@ class _Intake:
         self._blake3.update(data)
         self._md5.update(data)
         return data
-
-
-async def _take_in(pieces: AsyncIterable[bytes], intake: _Intake) -> None:
-    iterator = aiter(pieces)
-    try:
-        async for piece in iterator:
-            intake.add(piece)
-            if intake.is_batch:
-                await trio.to_thread.run_sync(intake.write)
-    finally:
-        if isinstance(iterator, AsyncGenerator):  # it does not learn otherwise that nobody asks for more
-            await iterator.aclose()
 
 
 def _compare(whole: digests.Digest, extent: Extent) -> None:
