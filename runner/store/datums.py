@@ -124,11 +124,8 @@ def put(tx: Transaction, job: int, datums: Sequence[tuple[Planned, Former | None
 
 
 def carry(tx: Transaction, layer: int, base: Base, keys: Sequence[bytes]) -> None:
-    """Write the rows of *keys* into a layer as the base job's commit has them."""
-    for key in keys:
-        row = tree.find(tx.db, base.layers, key)
-        if row is None:
-            continue
+    """Write the rows of *keys*, which are in order, into a layer as the base job's commit has them."""
+    for row in tree.find_all(tx.db, base.layers, keys):
         content.share(tx, Content(EntryKind(row.kind), row.content or 0))
         staging.put_row(tx, layer, row)
 

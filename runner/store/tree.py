@@ -153,6 +153,20 @@ class _Cursor:
         return True
 
 
+def find_all(db: Connection, layers: ReadSet, keys: Sequence[bytes]) -> Iterator[Row]:
+    """Yield the rows of *keys*, which are in order, that are there; those of neighbours are walked over, not sought."""
+    merge = Merge(db, layers, keys[0] if keys else b"", None)
+    row = merge.step()
+    for key in keys:
+        if row is not None and row.key < key:
+            row = merge.step()
+            if row is not None and row.key < key:
+                merge.jump(key)
+                row = merge.step()
+        if row is not None and row.key == key and row.kind != EntryKind.TOMBSTONE:
+            yield row
+
+
 async def list_page(
     db: Connection, layers: ReadSet, prefix: bytes, delimiter: bytes, after: bytes, *, limit: int
 ) -> Page:

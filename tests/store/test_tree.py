@@ -80,6 +80,13 @@ def test_a_key_reads_as_its_newest_entry_says(table, stacked, other):
         assert (None if found is None else found.content) == content.get(key)
 
 
+@given(layers, st.lists(keys, unique=True, max_size=12).map(sorted))
+def test_many_keys_read_as_each_alone(table, stacked, wanted):
+    db, read_set = catalog_of(table, stacked)
+    alone = [tree.find(db, read_set, key) for key in wanted]
+    assert list(tree.find_all(db, read_set, wanted)) == [found for found in alone if found is not None]
+
+
 @given(
     layers,
     st.one_of(st.just(b""), keys),
