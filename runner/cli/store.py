@@ -68,7 +68,10 @@ async def stats(options: Options) -> None:
                     ("all commits", f"{words.size(found.logical_bytes)}, each counted as a copy"),
                     ("stored", f"{words.count(found.blobs, 'blob')}, {words.size(found.stored_bytes)}"),
                     ("deduplication", f"{found.deduplication:.1f} times"),
-                    ("on disk", f"{words.size(found.disk_bytes)}, the catalog {words.size(found.catalog_bytes)}"),
+                    (
+                        "in the object store" if world.store.blobs.is_remote else "on disk",
+                        f"{words.size(found.disk_bytes)}, the catalog {words.size(found.catalog_bytes)}",
+                    ),
                 ]
             ),
         )

@@ -67,3 +67,7 @@ async def test_a_place_for_blobs_that_makes_no_sense_is_refused_and_another_may_
     assert "secret" not in caught.value.message
     async with open_store(tmp_path / "s", settings=StoreSettings(blobs=str(tmp_path / "b"))):
         pass
+    with pytest.raises(LocationInvalid) as caught:
+        async with open_store(tmp_path / "s", settings=StoreSettings(blobs=url)):
+            pass
+    assert "secret" not in caught.value.message

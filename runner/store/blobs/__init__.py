@@ -50,7 +50,8 @@ class Place(NamedTuple):
     Attributes:
         pack: Id of the pack; drawn by whoever opens it, 63 bits, never used again.
         offset: Of the first byte of the blob in that pack, after its frame header; 0 in a file of its own.
-        name: Of a file of its own, ``<digest>-<nonce>``: a digest stored anew never meets an older file.
+        name: Of a file of its own, ``<digest>-<nonce>``: a digest stored anew never meets an older file. In an object
+            store it is a nonce alone, for nothing can be renamed there when the digest is known.
     """
 
     pack: int | None = None

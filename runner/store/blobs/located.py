@@ -30,12 +30,15 @@ def canonical(said: str) -> str:
     """Return a place as a store remembers it: a URL without a slash at its end, or the path of a folder.
 
     Raises:
-        NoHome: (Invalid)
+        NoHome, LocationInvalid, ExtraMissing: (Invalid)
     """
     if not said:
         return OWN
     scheme, is_url, rest = said.partition("://")
-    return f"{scheme}://{rest.rstrip('/')}" if is_url else str(expand_home(said).absolute())
+    if not is_url:
+        return str(expand_home(said).absolute())
+    objectstores.locate(said, "blobs")
+    return f"{scheme}://{rest.rstrip('/')}"
 
 
 def take(place: str, store: str, retry_seconds: float) -> None:
