@@ -26,11 +26,15 @@ async def check(options: Options, *, read_data: bool) -> int:
 
     from runner.cli import documents, words
     from runner.cli.looks import FAILED, SUCCEEDED
+    from runner.cli.progress import progress_of_parts
     from runner.cli.world import opened
     from runner.store.check import check_store
 
     async with opened(options) as world:
-        report = await check_store(world.store, read_data=read_data)
+        with progress_of_parts(options) as tell:
+            report = await check_store(
+                world.store, read_data=read_data, tell=lambda part, *counts: tell("checking", part, *counts)
+            )
         sign = SUCCEEDED._replace(word="sound") if report.is_sound else FAILED._replace(word="damaged")
         looked = (
             f"{words.count(report.commits, 'commit')}, {words.count(report.entries, 'entry')}, "

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import trio
 
+from runner.cli import progress
 from runner.cli.live import KEPT_LINES, PanelObserver
 from runner.cli.looks import Look
 from runner.cli.options import Options
@@ -174,3 +175,16 @@ def test_where_nobody_looks_on_progress_is_silent(capsys):
     with progress_line("putting", Options()) as progress:
         progress(Counts(1, 1), Counts(2, 2))
     assert capsys.readouterr() == ("", "")
+
+
+def test_where_nobody_looks_on_a_long_time_is_told_in_lines(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINES_AT_SECONDS", (0,))
+    with progress.progress_of_parts(Options()) as tell:
+        tell("checking", "row", Counts(1), Counts(2000))
+        tell("checking", "blob", Counts(3, 1 << 20), Counts(4, 2 << 20))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split("  ")[:3] for line in err.splitlines()] == [
+        ["● checking", "1 of 2,000 rows", "0s"],
+        ["● checking", "3 of 4 blobs", "1.0 MiB of 2.0 MiB"],
+    ]

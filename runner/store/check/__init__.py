@@ -58,7 +58,7 @@ def _check(store: Store, *, read_data: bool, pace: Pace) -> Report:
             for damage in store.engine.find_damage(catalog):
                 report.tell(damage, ["the whole store"])
         with report.section("rows"):
-            pace.begin("rows", count_rows(db))
+            pace.begin("row", count_rows(db))
             check_rows(db, report, breathe=pace)
         with report.section("blobs"):
             stored.check(db, report, read_data=read_data, pace=pace)
@@ -76,7 +76,7 @@ def _check_content(db: Connection, report: Report, pace: Pace) -> None:
     with report.section("manifests"):
         check_manifests(db, report)
     with report.section("entries"):
-        pace.begin("entries", entries)
+        pace.begin("entry", entries)
         check_entries(db, report, breathe=pace)
     with report.section("versions"):
         check_versions(db, report, breathe=pace)
@@ -86,7 +86,7 @@ def _check_content(db: Connection, report: Report, pace: Pace) -> None:
         check_references(db, report)
     with report.section("tallies"):
         check_tallies(db, report)
-    pace.begin("entries of commits", entries)
+    pace.begin("commit entry", entries)
     History(db, report, pace).check()
 
 

@@ -12,7 +12,8 @@ from runner.store.files.counts import Counts
 BREATH_SECONDS = 0.1
 
 Tell = Callable[[str, Counts, Counts], None]
-"""Told now and then, on the thread of the check: what it looks at, how much of that it has seen, and how much it is."""
+"""Told now and then, on the thread of the check: what a thing is that it looks at, how many it has seen, and how many
+there are."""
 
 
 def tell_nobody(_part: str, _done: Counts, _total: Counts) -> None:
@@ -28,7 +29,7 @@ class Pace:
         self._next_look = 0.0
 
     def begin(self, part: str, objects: int, size_bytes: int = 0) -> None:
-        """Go over to another part, of so many things and bytes."""
+        """Go over to another part: of so many things, *part* says what one of them is, and of so many bytes."""
         self._part, self._done, self._total = part, Counts(), Counts(objects, size_bytes)
 
     def __call__(self, objects: int = 1, size_bytes: int = 0) -> None:
