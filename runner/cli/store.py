@@ -30,7 +30,7 @@ async def check(options: Options, *, read_data: bool) -> int:
     from runner.cli.world import opened
     from runner.store.check import check_store
 
-    async with opened(options) as world:
+    async with opened(options, settles=False) as world:
         with progress_of_parts(options) as tell:
             report = await check_store(
                 world.store, read_data=read_data, tell=lambda part, *counts: tell("checking", part, *counts)

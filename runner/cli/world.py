@@ -94,8 +94,8 @@ def settings_of(options: Options, more: Mapping[str, object] | None = None) -> S
 
 
 @asynccontextmanager
-async def opened(options: Options) -> AsyncIterator[World]:
-    """Open the store for one command; raises what `open_store` raises."""
+async def opened(options: Options, *, settles: bool = True) -> AsyncIterator[World]:
+    """Open the store for one command, as `open_configured`."""
     settings = settings_of(options)
-    async with open_configured(settings) as store:
+    async with open_configured(settings, settles=settles) as store:
         yield World(store, options, settings, settings.project, datetime.now().astimezone(), look_at(sys.stdout))

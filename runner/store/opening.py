@@ -14,7 +14,7 @@ import trio
 from runner.model.errors import Invalid, Unavailable
 from runner.store import settle
 from runner.store.blobs import located
-from runner.store.catalog import schema
+from runner.store.catalog import query, schema
 from runner.store.catalog.engine import Engine, WriteConnection
 from runner.store.catalog.query import Connection, insert, value
 from runner.store.catalog.sqlite import CATALOG_NAME, LOCKS_FOLDER, Sqlite
@@ -60,7 +60,7 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
     Raises:
         NetworkFolder, NotAStore, NewerFormat, BlobsElsewhere, BlobsTaken, LocationInvalid, ExtraMissing: (Invalid)
         FolderRefused, CatalogRefused, StorageFailed: (Unavailable)
-        CatalogDamaged: (Corrupt)
+        CatalogDamaged, RowDamaged: (Corrupt)
         Whatever the block raises, as it is.
 
     Cancellation: the block's clean-up can still write; what is in the queue is written before this ends.
@@ -73,6 +73,8 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
         parts.callback(connection.close)
         catalog = engine.open_reader()
         parts.callback(catalog.close)
+        for name in query.values(catalog.db, "SELECT name FROM meta"):
+            query.sound(catalog.db, "meta", "name = ?", (name,))
         place = _known(catalog.db, "blobs")
         if place is None:
             place = await trio.to_thread.run_sync(_choose_blobs, connection, settings)
@@ -91,7 +93,8 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
                 async with trio.open_nursery() as merging:
                     merging.start_soon(merges.run)
                     try:
-                        await settle.settle(store)
+                        if settings.settles:
+                            await settle.settle(store)
                         yield store
                     except BaseException as exc:  # noqa: BLE001  # raised below, out of the nurseries' groups
                         error = exc

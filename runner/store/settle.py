@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from functools import partial
 
+import structlog
+
 from runner.model.job import JobKey, JobState
 from runner.store import closing, finishing, jobs, queue, staging, stops
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction
+from runner.store.catalog.query import Connection
+from runner.store.catalog.sums import RowDamaged
 from runner.store.ends import End
 from runner.store.finishing import BranchGone
 from runner.store.owners import Owner, fenced, job_owner, owning
@@ -35,6 +39,8 @@ _ORPHANS = f"SELECT id, owner FROM layer WHERE {_UNFINISHED} AND id NOT IN (SELE
 _DROP = f"UPDATE layer SET state = {LayerState.DROPPING:d} WHERE id = ? AND {_UNFINISHED}"  # noqa: S608  # constants
 _DROPPING = f"SELECT id FROM layer WHERE state <> {LayerState.SEALED:d} AND state = {LayerState.DROPPING:d}"  # noqa: S608  # constants
 
+_log = structlog.get_logger()
+
 
 async def settle(store: Store) -> None:
     """Settle jobs and bursts of dead processes, and drop layers that nobody will finish.
@@ -42,6 +48,8 @@ async def settle(store: Store) -> None:
     Cancellation: what is not settled is met again.
     """
     for job in sorted(query.values(store.catalog.db, _UNFINISHED_JOBS)):
+        if not _is_sound(store.catalog.db, "job", job):
+            continue
         key = jobs.inspect_number(store.catalog.db, job).key
         async with owning(store.owners, job_owner(key)) as owner:
             if owner is not None:
@@ -90,6 +98,8 @@ async def abandon(store: Store, job: int, end: End, owner: Owner) -> None:
 async def _drop_orphans(store: Store) -> None:
     """Put those unfinished layers aside whose writer is gone; a burst, which was acknowledged, never."""
     for row in query.rows(store.catalog.db, _ORPHANS):
+        if not _is_sound(store.catalog.db, "layer", row.id):
+            continue
         async with owning(store.owners, row.owner) as owner:
             if owner is not None:
                 await store.writer.write(fenced(owner, partial(_drop, layer=row.id)))
@@ -105,5 +115,17 @@ async def clean(store: Store) -> None:
     Cancellation: what is left is removed the next time.
     """
     for layer in query.values(store.catalog.db, _DROPPING):
+        if not _is_sound(store.catalog.db, "layer", layer):
+            continue
         while await store.writer.write(partial(staging.remove_rows, layer=layer, limit=_ROWS_PER_SLOT)):
             pass
+
+
+def _is_sound(db: Connection, table: str, number: int) -> bool:
+    """Tell whether a row says what was written; what a flipped bit says ends no job and removes nothing."""
+    try:
+        query.sound(db, table, "id = ?", (number,))
+    except RowDamaged as exc:
+        _log.warning("row.damaged", message=f"{exc.message}, so it is left alone; {exc.hint}", table=table, id=number)
+        return False
+    return True

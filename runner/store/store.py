@@ -24,11 +24,13 @@ class StoreSettings:
             shared memory may not work.
         blobs: Where bytes are kept, a folder or a URL; empty: where the store keeps them, a new one in its own folder.
         retry_seconds: For so long requests to an object store are repeated.
+        settles: Settle what dead processes left when it is opened; not for whoever only looks.
     """
 
     allow_network_folder: bool = False
     blobs: str = ""
     retry_seconds: float = 30.0
+    settles: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from runner.host.settings import Settings
 from runner.store import Store, StoreSettings, open_store
 
 
-def open_configured(settings: Settings) -> AbstractAsyncContextManager[Store]:
-    """Open the store; raises what `open_store` raises."""
+def open_configured(settings: Settings, *, settles: bool = True) -> AbstractAsyncContextManager[Store]:
+    """Open the store, for whoever only looks without settling what dead processes left; raises as `open_store`."""
     storage = StoreSettings(
         allow_network_folder=settings.storage.allow_network_folder,
         blobs=settings.blobs,
         retry_seconds=settings.storage.retry_seconds,
+        settles=settles,
     )
     return open_store(settings.store, settings=storage)

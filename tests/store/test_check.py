@@ -11,11 +11,12 @@ import trio
 
 from runner.model.job import JobState, ProcessExit
 from runner.model.provenance import SCHEMA
-from runner.store import Store, open_store
+from runner.store import Store, StoreSettings, open_store
 from runner.store.bursts import open_bursts
 from runner.store.catalog.codes import EntryKind
-from runner.store.catalog.sums import KEYS, sum_rows
+from runner.store.catalog.sums import KEYS, RowDamaged, sum_rows
 from runner.store.check import Report, check_store
+from runner.store.collect import Graces, StoreDamaged, collect
 from runner.store.content import Content, Slice, concatenate
 from runner.store.datums import Planned
 from runner.store.storeview import StoreView
@@ -330,3 +331,59 @@ async def test_a_version_that_holds_what_is_gone_is_told(tmp_path):
         change(copy, damage)
         async with open_store(copy) as store:
             assert said in told(await check_store(store))
+
+
+def damage(folder: Path, statement: str) -> None:
+    """Change the catalog without a word to its sums, as a flipped bit does."""
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as db, db:
+        assert db.execute(statement).rowcount, "nothing was damaged"
+
+
+def test_a_flipped_state_of_a_layer_or_a_job_removes_nothing_and_ends_nothing(folder):
+    entries = query(folder, "SELECT count(*) FROM entry")
+    damage(folder, "UPDATE layer SET state = 3 WHERE state = 1")
+    damage(folder, "UPDATE job SET state = 2")
+
+    async def collected():
+        async with open_store(folder) as store:
+            with pytest.raises(StoreDamaged, match="nothing is collected"):
+                await collect(store, Graces(0, 0))
+            return await check_store(store)
+
+    report = trio.run(collected)
+    assert query(folder, "SELECT count(*) FROM entry") == entries
+    assert query(folder, "SELECT max(state) FROM job") == (2,)
+    assert "a row of the table job was damaged: id 1 job double@" in told(report)
+
+
+def test_a_store_that_does_not_know_itself_is_not_opened(folder):
+    damage(folder, "UPDATE meta SET name = 'gc_epoci' WHERE name = 'gc_epoch'")
+    with pytest.raises(RowDamaged, match="meta"):
+        check(folder)
+
+
+def test_a_check_alone_settles_nothing(tmp_path):
+    async def leave_a_job():
+        async with open_store(tmp_path / "store") as store:
+            session = await open_session(store, {b"input": b"data"})
+            await session.owner.release()
+
+    async def look():
+        async with open_store(tmp_path / "store", settings=StoreSettings(settles=False)) as store:
+            return await check_store(store)
+
+    trio.run(leave_a_job)
+    assert trio.run(look).is_sound
+    assert query(tmp_path / "store", "SELECT finished_us FROM job") == (None,)
+
+
+def test_progress_of_a_check_is_told(folder):
+    seen = []
+
+    async def run():
+        async with open_store(folder) as store:
+            await check_store(store, tell=lambda part, done, total: seen.append((part, done.objects, total.objects)))
+
+    trio.run(run)
+    assert seen
+    assert all(done <= total for _, done, total in seen)

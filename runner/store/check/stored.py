@@ -67,16 +67,15 @@ class StoredBytes:
         report.blobs, report.size_bytes = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM blob").fetchone()
         pace.begin("blob", report.blobs, report.size_bytes if read_data else 0)
         damaged: dict[int, str] = {}
-        under_way: deque[Future[dict[int, str]]] = deque()
+        under_way: deque[tuple[int, Future[dict[int, str]]]] = deque()
         with ThreadPoolExecutor(LANES) as lanes:
             try:
                 for batch in _batches(map(_Blob._make, db.execute(_BLOBS))):
-                    under_way.append(lanes.submit(self._check_batch, batch, read_data=read_data))
+                    under_way.append((len(batch), lanes.submit(self._check_batch, batch, read_data=read_data)))
                     while len(under_way) > 2 * LANES:
-                        damaged |= self._awaited(under_way.popleft(), pace)
-                    pace(len(batch), 0)
+                        damaged |= self._awaited(*under_way.popleft(), pace)
                 while under_way:
-                    damaged |= self._awaited(under_way.popleft(), pace)
+                    damaged |= self._awaited(*under_way.popleft(), pace)
             except BaseException:
                 self._stopping.set()
                 lanes.shutdown(cancel_futures=True)
@@ -96,11 +95,12 @@ class StoredBytes:
             size = sum(self._files[name] for name in names)
             report.notes.append(f"{len(names):,} files, {size:,} bytes, are not referred to")
 
-    def _awaited(self, batch: Future[dict[int, str]], pace: Pace) -> dict[int, str]:
+    def _awaited(self, blobs: int, batch: Future[dict[int, str]], pace: Pace) -> dict[int, str]:
         while not batch.done():
             wait([batch], timeout=BREATH_SECONDS)
             self._tell(pace)
         self._tell(pace)
+        pace(blobs)
         return batch.result()
 
     def _tell(self, pace: Pace) -> None:

@@ -19,14 +19,15 @@ from typing import NamedTuple
 import trio
 
 from runner.model.commit import CommitState
-from runner.model.errors import Conflict
+from runner.model.errors import Conflict, Corrupt
 from runner.store import settle, staging
 from runner.store.blobs import Place
 from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
-from runner.store.check import Pace
+from runner.store.check import Pace, Report
+from runner.store.check.rows import check_rows
 from runner.store.collect import packs
 from runner.store.collect.doom import sweep
 from runner.store.collect.marks import Layer, Marks, Unreferenced, unnamed_layers
@@ -41,6 +42,10 @@ _FORGET_OLD = f"UPDATE job SET commit_id = NULL WHERE commit_id IN (SELECT id FR
 
 class CollectionUnderWay(Conflict):
     """Another process collects the garbage of the store."""
+
+
+class StoreDamaged(Corrupt):
+    """What the store holds cannot be told any more, so neither can what is garbage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ async def collect(store: Store, graces: Graces, *, dry_run: bool = False) -> Col
 
     Raises:
         CollectionUnderWay: (Conflict)
+        StoreDamaged: (Corrupt) Nothing was removed.
         StoreUnavailable, StorageFailed: (Unavailable) what was removed by then is gone, nothing else is.
 
     Cancellation: as an error; the next collection goes on.
@@ -106,6 +112,7 @@ async def collect(store: Store, graces: Graces, *, dry_run: bool = False) -> Col
 
 async def _collect(store: Store, graces: Graces) -> Collected:
     """Go from names to bytes: commits, layers, then content, then packs and files."""
+    await trio.to_thread.run_sync(_refuse_damaged, store)
     grace_us = int(graces.seconds * _US)
     before_us = time.time_ns() // 1000 - int(graces.quarantine_seconds * _US)
     commits = await store.writer.write(partial(_drop_quarantined, before_us=before_us))
@@ -150,6 +157,17 @@ def _snapshot(store: Store) -> Iterator[Connection]:
     """Give the catalog as it is at one moment."""
     with closing(store.engine.open_reader()) as catalog, catalog.snapshot() as db:
         yield db
+
+
+def _refuse_damaged(store: Store) -> None:
+    """Raise `StoreDamaged` when a row is not what was written: what it named would seem to be garbage."""
+    report = Report(store.engine.errors)
+    with _snapshot(store) as db:
+        check_rows(db, report, breathe=Pace())
+    if report.problems:
+        raise StoreDamaged(
+            f"nothing is collected, since {report.problems[0].what}", hint="runner store check tells all the damage"
+        )
 
 
 def _unnamed_layers(store: Store) -> list[Layer]:
