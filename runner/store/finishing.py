@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -91,6 +92,19 @@ async def content_of(store: Store, layers: tree.ReadSet) -> ContentSum:
     async for row in tree.walk(store.catalog.db, layers):
         content.add(row)
     return content
+
+
+async def compare(store: Store, head: int | None, layers: tree.ReadSet) -> tuple[ContentSum, Compared]:
+    """Return what sealed layers hold, and what they change in *head*: one walk of both, outside of any transaction."""
+    content, changes = ContentSum(), FolderCounts()
+    before = () if head is None else commits.read_set(store.catalog.db, head)
+    async with aclosing(tree.side_by_side(store.catalog.db, before, layers)) as pairs:
+        async for old, new in pairs:
+            if new is not None:
+                content.add(new)
+            if not tree.is_same(old, new):
+                changes.add(old, new)
+    return content, Compared(head, changes)
 
 
 class Compared(NamedTuple):

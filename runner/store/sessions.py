@@ -20,7 +20,7 @@ from runner.model.ids import CommitId
 from runner.model.job import Job, JobInput, JobKey, JobState
 from runner.model.pipeline import OUTPUT_BUCKET, Pipeline
 from runner.model.provenance import Record
-from runner.store import commits, finishing, jobs, queue, refs, settle, stops, tree
+from runner.store import commits, finishing, jobs, queue, refs, settle, stops
 from runner.store.attempts import AttemptSession, begin_attempt
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.catalog import query
@@ -28,7 +28,6 @@ from runner.store.catalog.codes import JOB_STATE
 from runner.store.catalog.engine import Transaction
 from runner.store.contentsum import ContentSum
 from runner.store.ends import STOPPED_STATUS, End
-from runner.store.folders import FolderCounts
 from runner.store.gate import Door, Gate
 from runner.store.jobdatums import JobDatums
 from runner.store.output import OutBucket
@@ -192,7 +191,9 @@ class JobSession:
         return CommitBucket(self._store, OUTPUT_BUCKET, created, layers=layers, door=Door(Gate(), Traffic()))
 
     async def seal(self, draft: Record = _NO_DRAFT, counts: DatumCounts | None = None) -> None:
-        """Let nothing more into the output, then digest it. The state is FINISHING from then on.
+        """Let nothing more into the output, then digest it, and compare it with the head of its branch.
+
+        The state is FINISHING from then on.
 
         Args:
             draft: The record as far as it is known, all but the output. If this process dies before `commit`, the job
@@ -205,21 +206,23 @@ class JobSession:
         await self.reads.spill()
         values = self._counters(counts)
         await self._write(lambda tx: finishing.seal(tx, self._number, draft, values))
-        layers = finishing.stack_of(self._store.catalog.db, self._number)
-        self._content = await finishing.content_of(self._store, layers)
+        await self._compare()
 
-    async def summary(self) -> OutputSummary:
-        """Compare the sealed output with the head of its branch."""
+    async def _compare(self) -> finishing.Compared:
+        """Digest the sealed output and compare it, unless that was done with the head of this moment."""
         db = self._store.catalog.db
         row = query.one(db, "SELECT output_repo, output_branch FROM job WHERE id = ?", (self._number,))
         ref = refs.find(db, row.output_repo, row.output_branch)
         head = None if ref is None else ref.head
-        before = () if head is None else commits.read_set(db, head)
-        changes = FolderCounts()
-        async for old, new in tree.diff(self._store.catalog.db, before, finishing.stack_of(db, self._number)):
-            changes.add(old, new)
-        self._compared = finishing.Compared(head, changes)
-        whole = changes.whole()
+        if self._compared is None or self._compared.head != head:
+            layers = finishing.stack_of(db, self._number)
+            self._content, self._compared = await finishing.compare(self._store, head, layers)
+        return self._compared
+
+    async def summary(self) -> OutputSummary:
+        """Tell what the sealed output changes in the head of its branch."""
+        compared = await self._compare()
+        whole = compared.changes.whole()
         return OutputSummary(
             digest=self._content.digest(),
             objects=self._content.objects,
@@ -227,7 +230,7 @@ class JobSession:
             added=whole.added,
             changed=whole.changed,
             removed=whole.removed,
-            parent=None if head is None else commits.inspect_number(db, head).id,
+            parent=None if compared.head is None else commits.inspect_number(self._store.catalog.db, compared.head).id,
         )
 
     async def commit(self, record: Record) -> Commit:

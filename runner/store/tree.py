@@ -247,10 +247,11 @@ async def diff(
         prefix: Only of the keys under it.
     """
     shared = _shared(before, after)
-    differences = _diff_above(db, before, after, shared, prefix) if shared else _diff_all(db, before, after, prefix)
-    async with aclosing(differences):
-        async for difference in differences:
-            yield difference
+    pairs = _above(db, before, after, shared, prefix) if shared else side_by_side(db, before, after, prefix)
+    async with aclosing(pairs):
+        async for old, new in pairs:
+            if not is_same(old, new):
+                yield old, new
 
 
 def _shared(before: ReadSet, after: ReadSet) -> int:
@@ -261,20 +262,20 @@ def _shared(before: ReadSet, after: ReadSet) -> int:
     return count
 
 
-async def _diff_above(
+async def _above(
     db: Connection, before: ReadSet, after: ReadSet, shared: int, prefix: bytes
 ) -> AsyncGenerator[Difference, None]:
     """Look at those keys alone that a layer has which is not shared."""
     above = [*before[: len(before) - shared], *after[: len(after) - shared]]
     async with aclosing(walk(db, above, prefix, tombstones=True)) as rows:
         async for row in rows:
-            old, new = find(db, before, row.key), find(db, after, row.key)
-            if not is_same(old, new):
-                yield old, new
+            yield find(db, before, row.key), find(db, after, row.key)
 
 
-async def _diff_all(db: Connection, before: ReadSet, after: ReadSet, prefix: bytes) -> AsyncGenerator[Difference, None]:
-    """Walk both, side by side."""
+async def side_by_side(
+    db: Connection, before: ReadSet, after: ReadSet, prefix: bytes = b""
+) -> AsyncGenerator[Difference, None]:
+    """Walk both at once: yield the row before and the row after of each key, in order, the same ones too."""
     async with aclosing(walk(db, before, prefix)) as old, aclosing(walk(db, after, prefix)) as new:
         left, right = await anext(old, None), await anext(new, None)
         while left is not None or right is not None:
@@ -285,8 +286,7 @@ async def _diff_all(db: Connection, before: ReadSet, after: ReadSet, prefix: byt
                 yield None, right
                 right = await anext(new, None)
             else:
-                if not is_same(left, right):
-                    yield left, right
+                yield left, right
                 left, right = await anext(old, None), await anext(new, None)
 
 

@@ -2,6 +2,7 @@
 
     python scripts/bench/store.py            # the full sizes, some minutes
     python scripts/bench/store.py --small    # a tenth, to see that it runs
+    python scripts/bench/store.py jobs       # a part of it
 
 Every figure is a median of interleaved rounds, as time that passed and, in parentheses, time of the processor; what
 counts is the ratio, since machines differ and are noisy. The figures stand in docs/performance.md.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -298,22 +299,26 @@ async def import_again(store: Store, folder: Path, count: int) -> None:
         print(f"  {what}: {took.wall:.2f} s ({took.cpu:.2f}), {news}, {rows:,} rows")
 
 
-async def main(*, small: bool) -> None:
+async def main(parts: Collection[str], *, small: bool) -> None:
     part = 10 if small else 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with open_store(folder / "store") as store:
-            await scale(store, 10_000 // part, 1_000_000 // part)
-        async with open_store(folder / "history") as store:
-            await history(store, 100_000 // part, 1000 // part)
-        async with open_store(folder / "jobs") as store:
-            await finalize(store, 100_000 // part)
-        async with open_store(folder / "datums") as store:
-            await skip(store, 1000 // part, 100_000 // part)
-            await import_again(store, folder, 10_000 // part)
+        acts = {
+            "scale": partial(scale, small=10_000 // part, large=1_000_000 // part),
+            "history": partial(history, objects=100_000 // part, count=1000 // part),
+            "jobs": partial(finalize, objects=100_000 // part),
+            "datums": partial(skip, datums=1000 // part, objects=100_000 // part),
+            "imports": partial(import_again, folder=folder, count=10_000 // part),
+        }
+        for what, act in acts.items():
+            if what in parts or not parts:
+                async with open_store(folder / what) as store:
+                    await act(store)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help="scale, history, jobs, datums, imports; none: all")
     parser.add_argument("--small", action="store_true", help="a tenth of everything")
-    trio.run(partial(main, small=parser.parse_args().small))
+    given = parser.parse_args()
+    trio.run(partial(main, given.parts, small=given.small))
