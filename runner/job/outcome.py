@@ -84,7 +84,7 @@ async def _keep(kept: JobLog, *, task_status: trio.TaskStatus[None]) -> None:
 async def give_up(session: JobSession, exc: BaseException, counts: DatumCounts) -> None:
     """Abandon a job that is not sealed after *exc*, or give it back where a worker may take it up."""
     status, reason = _STATUS_BUG, f"the runner failed: {exc}"
-    if _is_stop(exc) and session.is_queued:
+    if session.is_queued and (_is_stop(exc) or isinstance(exc, Unavailable)):
         with contextlib.suppress(RunnerError), trio.move_on_after(_LOG_SECONDS, shield=True):
             await session.give_back()
         return

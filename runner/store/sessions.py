@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 import trio
 
 from runner.model.commit import Commit
+from runner.model.errors import Unavailable
 from runner.model.ids import CommitId
 from runner.model.job import Job, JobInput, JobKey, JobState
 from runner.model.pipeline import OUTPUT_BUCKET, Pipeline
@@ -288,9 +289,10 @@ class JobSession:
 
         A sealed one is committed by whoever meets it next; one that another has taken is left to him.
 
-        Cancellation: shielded, at most 10 s; then it is settled as if the runner had died.
+        Cancellation: shielded, at most 10 s; then, and while the store is out of reach, it is settled as if the runner
+            had died.
         """
-        with trio.move_on_after(CLOSE_SECONDS, shield=True), suppress(OwnerLost):
+        with trio.move_on_after(CLOSE_SECONDS, shield=True), suppress(OwnerLost, Unavailable):
             if self.job.state not in (JobState.STARTING, JobState.RUNNING, JobState.EGRESSING):
                 pass
             elif self.is_queued:

@@ -11,8 +11,10 @@ import trio
 
 from runner.host.beside import beside
 from runner.host.signals import Stop
+from runner.model.errors import Unavailable
 from runner.store import Store
 from runner.store.sessions import JobSession
+from runner.store.stops import Wish
 
 TAKEN_OVER = "taken over by another process, which could not reach this one"
 
@@ -38,12 +40,20 @@ async def _heed(
 ) -> None:
     async with store.hints.listen() as news:
         task_status.started()
-        while (wish := session.find_wish()) is None:
+        while (wish := _find_wish(session)) is None:
             with trio.move_on_after(reconcile_seconds):
                 await news.wait()
     key = session.key
     _log.info("job.stopping", project=key.project, pipeline=key.pipeline, job_id=key.id, message=wish.reason)
     halt.ask(wish.reason)
+
+
+def _find_wish(session: JobSession) -> Wish | None:
+    """Return the wish, if any is known: a store that is out of reach tells of none."""
+    try:
+        return session.find_wish()
+    except Unavailable:
+        return None
 
 
 async def _yield(session: JobSession, halt: Stop, *, task_status: trio.TaskStatus[None]) -> None:

@@ -44,21 +44,21 @@ async def keep_time(
         task_status.started()
         while True:
             seconds = longest_seconds
-            for due in await _tick_all(store, numbers(), clock()):
+            for due in await _tick_all(store, numbers, clock()):
                 left = (due - clock()).total_seconds()
                 seconds = min(seconds, left if left > 0 else RETRY_SECONDS)
             with trio.move_on_after(seconds):
                 await news.wait()
 
 
-async def _tick_all(store: Store, numbers: Collection[int], time: datetime) -> list[datetime]:
+async def _tick_all(store: Store, numbers: Callable[[], Collection[int]], time: datetime) -> list[datetime]:
     """Commit what is due, and return when to come again; what cannot be written comes with the next."""
     due = []
-    for clock in registry.clocks_of(store, numbers):
-        await _tick(store, clock, time)
-        due.append(clocks.next_tick(store, clock))
     try:
-        due.append(await clocks.follow(store, numbers, time))
+        for clock in registry.clocks_of(store, numbers()):
+            await _tick(store, clock, time)
+            due.append(clocks.next_tick(store, clock))
+        due.append(await clocks.follow(store, numbers(), time))
     except RunnerError as exc:
         _log.warning("branch.not_moved", message=exc.message)
     return [each for each in due if each is not None]

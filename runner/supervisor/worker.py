@@ -19,10 +19,10 @@ from runner.host.settings import Settings
 from runner.host.signals import Stop, watch_signals
 from runner.job.prepare import JobHost, prepare
 from runner.job.run import run_job
-from runner.model.errors import Conflict, RunnerError
+from runner.model.errors import Conflict, RunnerError, Unavailable
 from runner.model.job import JobState
 from runner.model.pipeline import Pipeline
-from runner.store import Store, pipelines, queue, registry, settle
+from runner.store import Store, pipelines, queue, registry
 from runner.store.begin import take_job
 from runner.store.hints import News
 from runner.store.joblog import JobLog
@@ -32,6 +32,7 @@ from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.heeding import heeding
 from runner.supervisor.run import cancel_when_asked, host_of
 from runner.supervisor.scratch import open_scratch
+from runner.supervisor.settling import keep_settled
 from runner.supervisor.storage import open_configured
 from runner.supervisor.timekeeping import keep_time
 from runner.supervisor.tracing import open_telemetry
@@ -106,6 +107,7 @@ async def work(
         async with (
             beside(worker.reload_when_told),
             beside(partial(keep_time, store, worker.numbers, settings.worker.reconcile_seconds)),
+            beside(partial(keep_settled, store, settings.worker.reconcile_seconds)),
         ):
             admin.readiness.is_started = True
             ready(Started(worker.names, admin.url))
@@ -163,15 +165,12 @@ class _Worker:
         """Run one job after the other until somebody asks for the end."""
         async with self._store.hints.listen() as news:
             while not self._stop.asked.is_set():
-                with trio.CancelScope() as scope:
-                    async with beside(partial(cancel_when_asked, self._stop, scope)):
-                        await self._next_job(news)
-                taken = None if self._stop.asked.is_set() else await self._take()
-                if taken is not None:
-                    await self._run(*taken)
-                else:  # another worker is just taking it, and its lock tells no other way
-                    with trio.move_on_after(LOCK_SECONDS):
-                        await news.wait()
+                try:
+                    await self._run_next(news)
+                except Unavailable as exc:
+                    _log.warning("store.unavailable", message=exc.message)
+                    with trio.move_on_after(RETRY_SECONDS):
+                        await self._stop.asked.wait()
 
     def _keys(self) -> Iterator[tuple[str, str]]:
         """Yield project and name of all pipelines."""
@@ -201,24 +200,36 @@ class _Worker:
         else:
             _log.info("spec.read", message=f"{spec}: {', '.join(pipeline.name for pipeline in found)}")
 
-    async def _next_job(self, news: News) -> None:
-        """Return once a job could start; the slow look behind the hints also settles what dead processes left."""
-        while not queue.ready(self._store.catalog.db, self.numbers()):
-            with trio.move_on_after(self._settings.worker.reconcile_seconds) as late:
+    async def _run_next(self, news: News) -> None:
+        """Wait for a job and run it; raises `Unavailable` when it has to wait for the store."""
+        with trio.CancelScope() as scope:
+            async with beside(partial(cancel_when_asked, self._stop, scope)):
+                await self._next_job(news)
+        taken = None if self._stop.asked.is_set() else await self._take()
+        if taken is not None:
+            await self._run(*taken)
+        else:  # another worker is just taking it, and its lock tells no other way
+            with trio.move_on_after(LOCK_SECONDS):
                 await news.wait()
-            if late.cancelled_caught:
-                await settle.settle(self._store)
+
+    async def _next_job(self, news: News) -> None:
+        """Return once a job could start; hints may be lost, so look now and then without one."""
+        while not queue.ready(self._store.catalog.db, self.numbers()):
+            with trio.move_on_after(self._settings.worker.reconcile_seconds):
+                await news.wait()
 
     async def _take(self) -> tuple[JobSession, Pipeline] | None:
         try:
             return await take_job(self._store, self.numbers(), coalesce=self._settings.worker.coalesce)
+        except Unavailable:
+            raise
         except RunnerError as exc:
             _log.warning("job.not_taken", message=exc.message)
             await trio.sleep(RETRY_SECONDS)
             return None
 
     async def _run(self, session: JobSession, pipeline: Pipeline) -> None:
-        """Run one job to its end; whatever is wrong with it, the worker goes on."""
+        """Run one job to its end; whatever is wrong with it, the worker goes on. Raises `Unavailable` of the store."""
         serve = partial(gateway_of_attempt, options=self._options)
         kept = JobLog(self._store, session.key, session.owner)
         async with session, heeding(self._store, session, self._settings.worker.reconcile_seconds) as halt:
@@ -227,6 +238,8 @@ class _Worker:
                 await run_job(session, ready, serve, self._log, kept, stop=self._stop, halt=halt)
             except RunnerError as exc:
                 _log.error("job.broken", job_id=session.key.id, message=f"{session.key}: {exc.message}")
-                if session.job.state is JobState.STARTING and not isinstance(exc, Conflict):
+                if not isinstance(exc, (Conflict, Unavailable)) and session.job.state is JobState.STARTING:
                     # It cannot be run here, and never will be.
                     await session.abandon(JobState.FAILURE, exc.message, status=2)
+                if isinstance(exc, Unavailable):
+                    raise
