@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
 from types import FrameType
 from typing import NoReturn
 
+from runner.host.garbage import begin_imports
 from runner.host.init import leave_init_behind
-
-OBJECTS_BETWEEN_COLLECTIONS = 20_000
-"""Imports make some 500,000 objects that stay: at Python's 700, looking for garbage there is a fifth of the start."""
 
 
 def main() -> NoReturn:
@@ -19,7 +16,7 @@ def main() -> NoReturn:
     if sys.platform == "win32":
         sys.exit("runner needs Linux or macOS; on Windows use WSL2: https://learn.microsoft.com/windows/wsl/install")
     leave_init_behind()  # first: it forks, and everything below is for the child alone
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+    begin_imports()
     from runner.cli.app import execute
     from runner.cli.options import Options
 

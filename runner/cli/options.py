@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from runner.cli.lazy import NounGroup
+from runner.host.garbage import end_imports
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -112,6 +113,7 @@ def in_trio(function: Callable[P, Awaitable[T]]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         import trio
 
+        end_imports()
         return trio.run(partial(function, *args, **kwargs))
 
     return run

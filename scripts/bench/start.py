@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.__main__ import OBJECTS_BETWEEN_COLLECTIONS
+from runner.host.garbage import OBJECTS_WHILE_IMPORTING
 
 FRAMEWORKS = ("trio", "structlog", "quart_trio", "hypercorn.trio")
 ROUNDS = 15
@@ -62,7 +62,7 @@ def main() -> None:
         modules = imported_by(command, folder)
         frameworks, more, runs = [], [], []
         for _ in range(rounds):
-            base, all_ = imports(FRAMEWORKS), imports(modules, OBJECTS_BETWEEN_COLLECTIONS)
+            base, all_ = imports(FRAMEWORKS), imports(modules, OBJECTS_WHILE_IMPORTING)
             frameworks.append(base)
             more.append(Took(all_.wall - base.wall, all_.cpu - base.cpu))
             runs.append(run(command, folder))

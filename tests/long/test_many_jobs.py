@@ -16,8 +16,8 @@ pytestmark = pytest.mark.timeout(1800)
 
 JOBS = 500
 SETTLED = 10
-# The catalog's page cache fills while its tables grow, at most to its limit, and the allocator keeps some blocks.
-GROWTH_MIB = 12
+# The catalog's page cache fills while its tables grow, at most to its limit.
+GROWTH_MIB = 6
 
 
 @dataclass
