@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
 
+from runner.host.beside import beside
 from runner.model.commit import Commit
 from runner.model.errors import Unavailable
 from runner.store import closing, open_commits
-from runner.store.owners import owning_new
+from runner.store.owners import Owner, owning_new
 from runner.store.staged import BranchBusy, BranchKey
 from runner.store.store import Store
 
@@ -177,6 +179,19 @@ class Bursts:
         """Learn, within `writing`, that an upload was completed or aborted."""
         self._activities[branch].note_upload_ended(upload_id)
 
+    async def keep_name(self, owner: Owner, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Go on under another name when another process has taken *owner*'s, and what was staged under it."""
+        task_status.started()
+        async with AsyncExitStack() as names:
+            while True:
+                await owner.lost.wait()
+                try:
+                    owner = await names.enter_async_context(owning_new(self._store.owners, "bursts"))
+                except Unavailable:
+                    await trio.sleep(RETRY_SECONDS)
+                else:
+                    self.owner = owner.name
+
     def close(self) -> None:
         """Let every burst become a commit now; the nursery ends with the last of them."""
         for activity in self._activities.values():
@@ -245,7 +260,8 @@ async def open_bursts(
     async with owning_new(store.owners, "bursts") as owner, trio.open_nursery() as nursery:
         bursts = Bursts(store, settings or BurstSettings(), owner.name, nursery, on_commit)
         try:
-            yield bursts
+            async with beside(partial(bursts.keep_name, owner)):
+                yield bursts
         except BaseException as exc:  # noqa: BLE001  # raised below, out of the nursery's group
             error = exc
         bursts.close()

@@ -30,6 +30,13 @@ class LosingOwners:
         for name in [name for name in self.holders if name.startswith(kind)]:
             del self.holders[name]
 
+    def lose(self, kind: str) -> None:
+        """Let all names of a kind be free, and let those who held them know."""
+        losers = [owner for name, owner in self.holders.items() if name.startswith(kind)]
+        self.run_out(kind)
+        for owner in losers:
+            owner.lost.set()
+
 
 class LosingOwner:
     def __init__(self, owners: LosingOwners, name: str) -> None:

@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import pytest
 import trio
+import trio.testing
 
 from runner.model.job import JobState
-from runner.store import commits, joblog, jobs, settle
+from runner.store import branches, commits, joblog, jobs, repos, settle
 from runner.store.begin import take_job
+from runner.store.bursts import BurstSettings, open_bursts
 from runner.store.changes import open_change
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
 from runner.store.joblog import JobLog
 from runner.store.owners import OwnerLost
+from runner.store.storeview import StoreView
 from tests.store.contract_owners import OwnersContract
 from tests.store.losing import LosingOwners
 from tests.store.test_triggers import pipeline, states, watch
@@ -146,3 +149,21 @@ async def test_a_change_whose_layer_was_collected_is_not_committed(shared, owner
             await change.commit()
     assert await commits.list_commits(shared, "default", "data") == []
     assert (await check_store(shared)).problems == []
+
+
+async def test_a_server_whose_bursts_were_taken_over_goes_on_under_another_name(shared, owners):
+    await repos.create(shared, "default", "data")
+    await branches.create(shared, "default", "data", "master")
+    async with open_bursts(shared, BurstSettings(idle_seconds=3600)) as bursts:
+        bucket = await StoreView(shared, bursts, project="default").get_bucket("data")
+        await bucket.put(b"one", Body(b"1"), NO_ATTRIBUTES)
+        before = bursts.owner
+        owners.lose("bursts-")
+        await settle.settle(shared)
+        assert len(await commits.list_commits(shared, "default", "data")) == 1
+        await trio.testing.wait_all_tasks_blocked()
+        assert bursts.owner != before
+        await bucket.put(b"two", Body(b"2"), NO_ATTRIBUTES)
+        await settle.settle(shared)
+        assert len(await commits.list_commits(shared, "default", "data")) == 1
+    assert [each.objects for each in await commits.list_commits(shared, "default", "data")] == [2, 1]
