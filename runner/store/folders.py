@@ -1,7 +1,8 @@
 """What a commit changed, counted by folder: in its parent when it is made, between any two when somebody asks.
 
 A folder is what keys have in common up to a ``/``. So many are kept of a commit that a page is drawn from one row: all
-levels of folders, from the whole downwards, that are not more than `FOLDERS_MAX` together.
+levels of folders, from the whole downwards, that are not more than `FOLDERS_MAX` together, and no more than
+`LEVELS_MAX` below it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from runner.store.entries import Row
 from runner.store.store import Store
 
 FOLDERS_MAX = 1000
+LEVELS_MAX = 20
+"""A key may have a thousand slashes, and each level costs every folder."""
 _SLASH = b"/"
 
 _STORED = """
@@ -69,7 +72,7 @@ class FolderCounts:
     def __init__(self, under: bytes = b"") -> None:
         self._under = under
         self._levels: list[dict[bytes, list[int]]] = [{under: _nothing()}]
-        self._deepest: int | None = None
+        self._deepest = LEVELS_MAX
         self._folder = under
         self._counts = _nothing()
 
@@ -101,7 +104,7 @@ class FolderCounts:
         return Changes(whole, [Folder(path, *inner[path]) for path in sorted(inner)])
 
     def encode(self) -> bytes:
-        """Return what `decode` reads: how deep it goes, None for all, and the folders in the order of their names."""
+        """Return what `decode` reads: how deep it goes, and the folders in the order of their names."""
         self._spread()
         rows = sorted((path, counts) for level in self._levels for path, counts in level.items())
         folders = [[path.decode(), *counts] for path, counts in rows]
@@ -128,8 +131,7 @@ class FolderCounts:
 
     def _levels_to(self, folder: bytes) -> list[dict[bytes, list[int]]]:
         """Return the levels that take *folder* and what it is in, from the top."""
-        depth = folder.count(_SLASH, len(self._under))
-        wanted = depth if self._deepest is None else min(depth, self._deepest)
+        wanted = min(folder.count(_SLASH, len(self._under)), self._deepest)
         while len(self._levels) <= wanted:
             self._levels.append({})
         return self._levels[: wanted + 1]
@@ -143,7 +145,7 @@ def decode(body: bytes, under: bytes) -> Changes | None:
     """Return what `FolderCounts.encode` wrote of a folder; None: that goes deeper than what was kept."""
     deepest, rows = json.loads(body)
     depth = under.count(_SLASH)
-    if deepest is not None and depth + 1 > deepest > 0:
+    if depth + 1 > deepest > 0:
         return None
     folders = [Folder(path.encode(), *counts) for path, *counts in rows]
     whole = next((each for each in folders if each.path == under), Folder(under))

@@ -86,6 +86,15 @@ def test_of_more_folders_than_fit_the_upper_levels_are_kept(monkeypatch):
     assert [(each.path, each.added) for each in inner.folders] == [(b"1/%d/" % n, 2) for n in range(3)]
 
 
+def test_what_lies_very_deep_costs_no_more_than_some_levels():
+    counted = counts_of(b"%d/" % n * 250 + b"key" for n in range(1000, 1020))
+    body = counted.encode()
+    assert len(body) < 100_000
+    assert decode(body, b"").whole == Folder(b"", added=20, bytes_after=20, nested=20)
+    assert [each.added for each in decode(body, b"1000/" * 19).folders] == [1]
+    assert decode(body, b"1000/" * 20) is None
+
+
 async def test_what_a_commit_changes_in_its_parent_is_counted_when_it_is_made(store, monkeypatch):
     first = await commit_objects(store, {b"a/x/1": b"1", b"a/2": b"12", b"b": b"1"})
     second = await commit_objects(store, {b"a/x/1": b"123", b"a/y/3": b"1", b"b": b"1"}, gone=[b"a/2"])
