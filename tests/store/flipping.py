@@ -28,6 +28,12 @@ HARMLESS = {
 TABLES = {table.name: table for table in metadata.sorted_tables}
 
 
+class NoText(bytes):
+    """The bytes of a text of which a bit has flipped so that they are no UTF-8."""
+
+    __slots__ = ()
+
+
 def flipped(value: object) -> Iterator[object]:
     """Yield what a value may be read as after a bit of it has flipped."""
     match value:
@@ -43,6 +49,8 @@ def flipped(value: object) -> Iterator[object]:
             for at in {0, len(data) - 1} if data else ():
                 changed = bytes((*data[:at], data[at] ^ 1, *data[at + 1 :]))
                 yield changed.decode() if isinstance(value, str) else changed
+            if data and isinstance(value, str):
+                yield NoText(bytes((data[0] | 0x80, *data[1:])))
             if not data:
                 yield "\x00" if isinstance(value, str) else b"\x00"
 
@@ -65,8 +73,9 @@ class Vandal:
         keys = [each.name for each in TABLES[table].primary_key.columns]
         same = " AND ".join(f'"{key}" IS ?' for key in keys)
         statement = f'UPDATE {table} SET "{column}" = ? WHERE {same}'
+        mark = "CAST(? AS TEXT)" if isinstance(value, NoText) else "?"
         try:
-            self._db.execute(statement, (value, *(row[key] for key in keys)))
+            self._db.execute(statement.replace("= ?", f"= {mark}", 1), (value, *(row[key] for key in keys)))
         except sqlite3.IntegrityError:
             yield False
             return
@@ -74,7 +83,8 @@ class Vandal:
             yield True
         finally:
             there = [value if key == column else row[key] for key in keys]
-            assert self._db.execute(statement, (row[column], *there)).rowcount == 1
+            back = statement.replace(f'"{column}" IS ?', f'"{column}" IS {mark}')
+            assert self._db.execute(back, (row[column], *there)).rowcount == 1
 
     def close(self) -> None:
         self._db.close()
@@ -132,7 +142,8 @@ async def missed_by_checks(folder: Path, *, rows: int | None, values: int | None
 async def look(store: Store, table: str, *, whole: bool) -> Report:
     if not whole and table in KEYS:
         report = Report()
-        check_rows(store.catalog.db, report, breathe=lambda: None)
+        with closing(store.engine.open_reader()) as catalog, catalog.snapshot() as db:
+            check_rows(db, report, breathe=lambda: None)
         return report
     return await check_store(store)
 

@@ -113,11 +113,13 @@ class SqliteCatalog(Catalog):
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Hold one read transaction; it keeps the log from being truncated."""
+        """Hold one read transaction, which keeps the log from being truncated; damaged texts are read too."""
+        self._db.text_factory = _decoded
         self._db.execute("BEGIN")
         try:
             yield self._db
         finally:
+            self._db.text_factory = str
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
@@ -181,6 +183,10 @@ def _connect(path: Path, pragmas: Sequence[str]) -> sqlite3.Connection:
     for pragma in pragmas:
         db.execute(f"PRAGMA {pragma}").fetchall()
     return db
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(errors="surrogateescape")
 
 
 def _close(db: sqlite3.Connection) -> None:

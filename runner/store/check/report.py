@@ -52,8 +52,9 @@ class Report:
         return not self.problems
 
     def tell(self, what: str, touches: Iterable[str] = ()) -> None:
-        """Add a problem; of what it touches the first few are kept."""
-        self.problems.append(Problem(what, tuple(touch for touch, _ in zip(touches, range(TOUCHED_MAX), strict=False))))
+        """Add a problem; of what it touches the first few are kept. Bytes that are no text are spelt out."""
+        first = tuple(_text(touch) for touch, _ in zip(touches, range(TOUCHED_MAX), strict=False))
+        self.problems.append(Problem(_text(what), first))
 
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
@@ -64,3 +65,7 @@ class Report:
             self.tell(f"the {name} cannot be read any further: {exc}")
         except self.errors as exc:
             self.tell(f"the {name} cannot be read any further: {exc}")
+
+
+def _text(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
