@@ -11,10 +11,13 @@ import trio
 
 from runner.model.errors import Unavailable
 from runner.store import StoreSettings, open_store, opening, repos
-from runner.store.catalog import migrate, schema
+from runner.store.catalog import migrate, schema, sums
 from runner.store.catalog.sqlite import CATALOG_NAME
+from runner.store.catalog.tables import metadata
 from runner.store.opening import FolderRefused, NetworkFolder
 from runner.store.repos import NoSuchRepo
+
+GOLDEN_SUM = 107_048_986
 
 
 def forms(path) -> dict[str, str]:
@@ -114,6 +117,35 @@ async def test_what_watched_its_inputs_is_registered_after_a_migration(tmp_path)
         ("other", 1),
     ]
     db.close()
+
+
+async def test_rows_of_an_older_catalog_have_sums_after_a_migration(tmp_path):
+    path = tmp_path / CATALOG_NAME
+    migrate.upgrade(path, "0010")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO project VALUES ('old', 'made before', 1)")
+        rows = [(1, b"k%d" % n, 0, None, None, None, None, None, None, None, None, None) for n in range(2500)]
+        db.executemany(f"INSERT INTO entry VALUES ({', '.join('?' * 12)})", rows)
+    migrate.upgrade(path, f"{schema.FORMAT:04}")
+    with closing(sqlite3.connect(path)) as db:
+        for table, count in (("project", 1), ("entry", 2500)):
+            cursor = db.execute(f"SELECT * FROM {table}")
+            columns = [column[0] for column in cursor.description]
+            assert [sums.is_right(columns, row) for row in cursor] == [True] * count
+
+
+def test_what_has_sums_is_known_by_its_primary_key():
+    keys = {
+        table.name: tuple(column.name for column in table.primary_key.columns)
+        for table in metadata.sorted_tables
+        if "crc" in table.columns
+    }
+    assert keys == sums.KEYS
+
+
+def test_the_sum_of_a_known_row_is_known():
+    """The golden value of format 11, whatever Python it is."""
+    assert sums.crc_of((1, b"key", None, "text", 1 << 40, 0.5, -1, "ä", b"")) == GOLDEN_SUM
 
 
 async def test_a_store_stays_what_it_was(tmp_path):

@@ -18,6 +18,10 @@ from runner.store.catalog.sums import KEYS, RowDamaged, is_right, sum_rows
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
+_COLUMNS: dict[str, tuple[str, ...]] = {}
+"""By table, as the one form has them that this release knows; to ask each time costs more than the row."""
+
+
 class Cursor(Protocol):
     """What a statement gave."""
 
@@ -104,7 +108,7 @@ def sound(db: Connection, table: str, where: str, parameters: Sequence[Any]) -> 
     found = cursor.fetchone()
     if found is None:
         return None
-    names = tuple(column[0] for column in cursor.description)
+    names = _COLUMNS.get(table) or _COLUMNS.setdefault(table, tuple(column[0] for column in cursor.description))
     if not is_right(names, found):
         raise RowDamaged(
             f"a row of the catalog's table {table} does not match its checksum",

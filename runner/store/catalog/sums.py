@@ -89,10 +89,10 @@ def sum_table(db: Connection, table: str) -> None:
         sum_rows(db, table, columns, rows)
 
 
-def is_right(columns: Sequence[str], row: Sequence[Any]) -> bool:
+def is_right(columns: Sequence[str], row: tuple[Any, ...]) -> bool:
     """Tell whether a row with all of its columns is what was written."""
     at = columns.index("crc")
-    return bool(row[at] == crc_of((*row[:at], *row[at + 1 :])))
+    return bool(row[at] == crc_of(row[:at] + row[at + 1 :]))
 
 
 _Picked = Callable[[Sequence[Any]], tuple[Any, ...]]
