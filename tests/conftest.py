@@ -6,6 +6,22 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from tests import databases
+
+
+def pytest_configure() -> None:
+    databases.configure()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    databases.leave_out(config, items)
+
+
+@pytest.fixture(autouse=True)
+def _no_database_is_left() -> Iterator[None]:
+    yield
+    databases.drop()
+
 
 @pytest.fixture(autouse=True)
 def _fresh_log() -> Iterator[None]:

@@ -61,7 +61,7 @@ def global_options() -> list[click.Option]:
     formats = ("auto", "plain", "json")
     levels = ("debug", "info", "warning", "error")
     return [
-        _global("--store", metavar="FOLDER", help="The store."),
+        _global("--store", metavar="FOLDER|URL", help="The store."),
         _global("--blobs", metavar="URL", help="Where a new store keeps its blobs."),
         _global("--config", metavar="FILE", help="Settings file."),
         _global("--project", metavar="NAME", help="Project of names that say none."),

@@ -76,7 +76,7 @@ def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest
 
     secrets = secrets_of(said["secrets"])
     sources = sources_of(said["inputs"])
-    output = None if said["output"] is None else _output(settings.store, said["output"], sources)
+    output = None if said["output"] is None else _output(settings, said["output"], sources)
     pipeline = _overridden(one_pipeline(spec, settings.project), said)
     return RunRequest(
         pipeline=pipeline,
@@ -118,14 +118,16 @@ def secrets_of(said: Sequence[str]) -> dict[tuple[str, str], Path]:
     return secrets
 
 
-def _output(store: Path, text: str, sources: Mapping[str, str]) -> Path:
+def _output(settings: Settings, text: str, sources: Mapping[str, str]) -> Path:
     """Return where the result goes; refuses before anything ran what could not be written, or would be read back."""
     from runner.store.files import check_destination
+    from runner.store.opening import host_folder
+    from runner.supervisor.storage import storage_of
 
     if not text:
         raise MalformedOption("--output has no value", hint="write --output DIR")
     output = expand_home(text)
-    check_destination(store, output)
+    check_destination(host_folder(settings.store, storage_of(settings)), output)
     for source in sources.values():
         folder = expand_home(source)
         if folder.is_dir() and output.resolve().is_relative_to(folder.resolve()):

@@ -115,3 +115,24 @@ async def gc(options: Options, *, dry_run: bool, grace: str | None, quarantine: 
             kept = f"; {words.count(waiting, 'blob')} kept for {words.duration(graces.seconds)}" if waiting else ""
             lines.append(Text(f"freed: {words.size(found.freed_bytes)}{kept}"))
         world.tell(documents.collect_info(found, dry_run=dry_run), lines)
+
+
+@store.command("migrate")
+@click.pass_obj
+@in_trio
+async def migrate(options: Options) -> None:
+    """Bring the store to the form of this release; a folder is migrated whenever it is opened."""
+    import trio
+
+    from runner.cli.options import remark
+    from runner.cli.world import opened, print_json, settings_of
+    from runner.store.catalog.schema import FORMAT
+    from runner.store.opening import find_engine
+
+    found = await trio.to_thread.run_sync(find_engine(settings_of(options).store).migrate)
+    async with opened(options) as world:
+        if options.is_json:
+            print_json({"store": world.store.place, "from": found, "format": FORMAT})
+        else:
+            came = f", it had {found}" if 0 < found < FORMAT else ""
+            remark(options, f"the store {world.store.place} has format {FORMAT}{came}")

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from runner.host.home import NoHome, expand_home
+from runner.model import store_url
 from runner.model.errors import Invalid
+from runner.model.store_url import StoreUrl, StoreUrlInvalid
 
 PREFIX = "RUNNER_"
 _FILE_VARIABLE = "RUNNER_CONFIG"
@@ -41,6 +43,7 @@ class SettingInvalid(Invalid):
 class StorageSettings:
     """``[storage]``."""
 
+    hosts: Path
     allow_network_folder: bool
     retry_seconds: float
 
@@ -137,7 +140,7 @@ class SecretsSettings:
 class Settings:
     """All of them."""
 
-    store: Path
+    store: Path | StoreUrl
     blobs: str
     project: str
     log_format: Literal["auto", "plain", "json"]
@@ -215,9 +218,16 @@ def resolve(
     for name, value in said.items():
         _check_name(value, types)
         said[name] = Value(name, _convert(value, types[name]), value.origin)
-    store = said["store"]
+    store, hosts = said["store"], said["storage.hosts"]
     if not store.value:
         said["store"] = Value("store", str(_default_store(environ)), store.origin)
+    elif "://" in str(store.value):
+        try:
+            said["store"] = Value("store", store_url.parse(str(store.value)), store.origin)
+        except StoreUrlInvalid as exc:  # it repeats nothing that may be a password
+            raise SettingInvalid(f"{store.origin}: {exc.message}", hint=exc.hint) from exc
+    if not hosts.value:
+        said["storage.hosts"] = Value("storage.hosts", str(_default_hosts(environ)), hosts.origin)
     values = {name: value.value for name, value in said.items()}
     ignored = [name for name in environ if name.startswith(PREFIX) and name not in {*variables, _FILE_VARIABLE}]
     return Resolved(_fill(Settings, values, ""), [said[name] for name in types], sorted(ignored))
@@ -228,6 +238,13 @@ def _default_store(environ: Mapping[str, str]) -> Path:
         return expand_home(environ.get("XDG_DATA_HOME") or "~/.local/share") / "runner"
     except NoHome as exc:
         raise SettingInvalid("no home folder is there to keep the store in", hint="say where: --store FOLDER") from exc
+
+
+def _default_hosts(environ: Mapping[str, str]) -> Path:
+    """Return where a host keeps what only it needs; a process without a home, as in containers, has /var/tmp."""
+    with contextlib.suppress(NoHome):
+        return expand_home(environ.get("XDG_STATE_HOME") or "~/.local/state") / "runner"
+    return Path("/var/tmp") / f"runner-{os.getuid()}"  # noqa: S108  # made for its owner alone
 
 
 def default_of(name: str) -> object:
@@ -301,6 +318,8 @@ def _fill(settings: type, values: Mapping[str, object], prefix: str) -> Any:
 
 def _as_path(value: object, wanted: Any) -> object:
     """Turn text into a path where one is wanted; empty text into None where that is allowed."""
+    if isinstance(value, StoreUrl):
+        return value
     if wanted is Path or Path in get_args(wanted):
         return expand_home(str(value)) if value else None
     return value

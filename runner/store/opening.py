@@ -11,7 +11,9 @@ from pathlib import Path
 
 import trio
 
+from runner.host.objectstores import ExtraMissing
 from runner.model.errors import Invalid, Unavailable
+from runner.model.store_url import StoreUrl
 from runner.store import settle
 from runner.store.blobs import located
 from runner.store.catalog import query, schema
@@ -47,18 +49,24 @@ class NetworkFolder(Invalid):
     """The store's folder lies where locks and shared memory may not work."""
 
 
+class BlobsNowhere(Invalid):
+    """A store that is no folder was made without a place for its blobs."""
+
+
 class FolderRefused(Unavailable):
     """The operating system does not let the store's folder be made or opened."""
 
 
 @asynccontextmanager
-async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> AsyncIterator[Store]:
-    """Open the store in *folder*, making it when there is none; other processes may have it open too.
+async def open_store(where: Path | StoreUrl, *, settings: StoreSettings | None = None) -> AsyncIterator[Store]:
+    """Open the store in a folder or a database, making it when there is none; other processes may have it open too.
 
-    An older form is migrated after a copy of the catalog was made. Jobs whose runner died are settled.
+    The catalog of a folder is migrated when it has an older form, after a copy was made; that of a database, which
+    other hosts use too, is refused. Jobs whose runner died are settled.
 
     Raises:
-        NetworkFolder, NotAStore, NewerFormat, BlobsElsewhere, BlobsTaken, LocationInvalid, ExtraMissing: (Invalid)
+        NetworkFolder, NotAStore, NewerFormat, OlderFormat, StoreUrlInvalid: (Invalid)
+        BlobsElsewhere, BlobsTaken, BlobsNowhere, LocationInvalid, ExtraMissing: (Invalid)
         FolderRefused, CatalogRefused, StorageFailed: (Unavailable)
         CatalogDamaged, RowDamaged: (Corrupt)
         Whatever the block raises, as it is.
@@ -66,7 +74,7 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
     Cancellation: the block's clean-up can still write; what is in the queue is written before this ends.
     """
     settings = settings or StoreSettings()
-    engine = _prepare(folder, settings)
+    folder, engine = await trio.to_thread.run_sync(_prepare, where, settings)
     error: BaseException | None = None
     with ExitStack() as parts:
         connection = engine.open_writer()
@@ -77,11 +85,11 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
             query.sound(catalog.db, "meta", "name = ?", (name,))
         place = _known(catalog.db, "blobs")
         if place is None:
-            place = await trio.to_thread.run_sync(_choose_blobs, connection, settings)
-        _refuse_elsewhere(folder, place, settings)
+            place = await trio.to_thread.run_sync(_choose_blobs, engine, connection, settings)
+        _refuse_elsewhere(engine, folder, place, settings)
         blobs = located.open_blobs(place, folder / "blobs", _known(catalog.db, "uuid") or "", settings.retry_seconds)
         parts.callback(blobs.close)
-        credentials = located.credentials_of(place)
+        credentials = (*engine.credentials, *located.credentials_of(place))
         writer = Writer(connection, blobs)
         owners, hints = FolderOwners(folder), FolderHints(folder)
         owners.forget_dead()
@@ -105,24 +113,45 @@ async def open_store(folder: Path, *, settings: StoreSettings | None = None) -> 
         raise error
 
 
-def _prepare(folder: Path, settings: StoreSettings) -> Engine:
-    """Return the catalog in *folder*, which is there and has the present form."""
+def find_engine(where: Path | StoreUrl) -> Engine:
+    """Return what keeps the catalog of a store; nothing is opened.
+
+    Raises:
+        ExtraMissing: (Invalid) What speaks to PostgreSQL is not installed.
+    """
+    if isinstance(where, Path):
+        return Sqlite(where)
+    try:
+        from runner.store.catalog.postgres import Postgres
+    except ModuleNotFoundError as exc:
+        hint = "pip install 'sidecar-runner[postgres]'"
+        raise ExtraMissing(f"the store {where} needs what speaks to PostgreSQL", hint=hint) from exc
+    return Postgres(where)
+
+
+def host_folder(where: Path | StoreUrl, settings: StoreSettings) -> Path:
+    """Return the folder on this host that belongs to a store: all of it, or what only this host needs."""
+    return where if isinstance(where, Path) else settings.hosts / where.label
+
+
+def _prepare(where: Path | StoreUrl, settings: StoreSettings) -> tuple[Path, Engine]:
+    """Return the store's folder on this host and its catalog, which is there and has the present form."""
+    folder, engine = host_folder(where, settings), find_engine(where)
     try:
         _refuse_foreign(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # as https://specifications.freedesktop.org/basedir-spec
         (folder / LOCKS_FOLDER).mkdir(mode=0o700, exist_ok=True)
-        kind = network_file_system(folder)
+        kind = network_file_system(folder) if engine.has_folder else None
         if kind is not None and not settings.allow_network_folder:
             raise NetworkFolder(
                 f"the store's folder {folder} lies on a {kind} file system, where its locks may not work",
                 hint="choose a folder on a local disk with --store, or a PostgreSQL store for several hosts",
             )
-        engine = Sqlite(folder)
         engine.prepare()
     except OSError as exc:
-        hint = "choose a folder that can be written with --store"
+        hint = f"choose a folder that can be written with {'--store' if engine.has_folder else '[storage] hosts'}"
         raise FolderRefused(f"the store's folder {folder} cannot be used: {exc.strerror}", hint=hint) from exc
-    return engine
+    return folder, engine
 
 
 def _known(db: Connection, name: str) -> str | None:
@@ -130,8 +159,13 @@ def _known(db: Connection, name: str) -> str | None:
     return None if found is None else str(found)
 
 
-def _choose_blobs(connection: WriteConnection, settings: StoreSettings) -> str:
+def _choose_blobs(engine: Engine, connection: WriteConnection, settings: StoreSettings) -> str:
     """Take a place for the blobs of a new store, for good; return what was chosen, perhaps by another process."""
+    if not (settings.blobs or engine.has_folder):
+        raise BlobsNowhere(
+            f"the new store {engine.place} needs a place for its blobs that all its hosts reach",
+            hint="give --blobs s3://BUCKET/PREFIX, gs://…, az://… or a shared folder",
+        )
     with connection.begin() as tx:
         store = _known(tx.db, "uuid") or ""
     place = located.canonical(settings.blobs)
@@ -143,11 +177,12 @@ def _choose_blobs(connection: WriteConnection, settings: StoreSettings) -> str:
     return place if chosen is None else chosen
 
 
-def _refuse_elsewhere(folder: Path, place: str, settings: StoreSettings) -> None:
+def _refuse_elsewhere(engine: Engine, folder: Path, place: str, settings: StoreSettings) -> None:
     own = str((folder / "blobs").absolute())
+    store = folder if engine.has_folder else engine.place
     if settings.blobs and located.canonical(settings.blobs) != (place or own):
         raise located.BlobsElsewhere(
-            f"the store {folder} keeps its blobs in {place or own}, not in {settings.blobs}",
+            f"the store {store} keeps its blobs in {place or own}, not in {settings.blobs}",
             hint="leave --blobs out, or make a new store",
         )
 

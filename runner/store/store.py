@@ -25,12 +25,14 @@ class StoreSettings:
         blobs: Where bytes are kept, a folder or a URL; empty: where the store keeps them, a new one in its own folder.
         retry_seconds: For so long requests to an object store are repeated.
         settles: Settle what dead processes left when it is opened; not for whoever only looks.
+        hosts: Folder in which this host keeps what only it needs of stores in databases.
     """
 
     allow_network_folder: bool = False
     blobs: str = ""
     retry_seconds: float = 30.0
     settles: bool = True
+    hosts: Path = Path("/var/tmp/runner")  # noqa: S108  # made for its owner alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,8 @@ class Store:
     objects: Objects
     merges: Merges
     credentials: Sequence[str] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it lies, for people."""
+        return str(self.folder) if self.engine.has_folder else self.engine.place

@@ -57,8 +57,8 @@ def _point(layers: int) -> str:
     """Return the look-up over so many layers: one text for each number of them, so that it stays prepared."""
     values = ", ".join(f"({rank}, ?)" for rank in range(layers))
     return (  # constants and counted marks
-        f"WITH candidate(rank, layer) AS (VALUES {values}) SELECT {READ} FROM candidate "  # noqa: S608
-        "CROSS JOIN entry USING (layer) WHERE key = ? ORDER BY rank LIMIT 1"
+        f"WITH candidate(rank, id) AS (VALUES {values}) SELECT {READ} FROM candidate "  # noqa: S608
+        "CROSS JOIN entry WHERE layer = id AND key = ? ORDER BY rank LIMIT 1"
     )
 
 

@@ -61,7 +61,7 @@ async def serve(settings: Settings, sink: Callable[[Record], None], ready: Calla
         if settings.auth.enabled and not await accounts.list_accounts(store):
             message = "there is no account that could be let in yet: runner account create NAME makes one"
             _log.warning("account.missing", message=message)
-        _log.info("server.started", endpoint=endpoint, message=f"the store {store.folder} is at {endpoint}")
+        _log.info("server.started", endpoint=endpoint, message=f"the store {store.place} is at {endpoint}")
         admin.readiness.is_started = True
         ready(endpoint, admin.url)
         await stop.asked.wait()

@@ -79,7 +79,11 @@ def test_a_named_file_must_be_there(world):
         ("[auth]\nenabled = 'perhaps'\n", "auth.enabled cannot be 'perhaps'", "give true or false"),
         ("[job]\nhide = [1]\n", "job.hide cannot be", "give a list of words"),
         ("project = 1\n", "project cannot be 1", "give text"),
-        ("store = 'postgresql://db/x'\n", "store cannot be 'postgresql://db/x'", "give a folder on this machine"),
+        (
+            "store = 'mysql://db/x'\n",
+            "the URL of the store cannot be read",
+            "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        ),
         ("project = \n", "cannot be read", ""),
     ],
 )
@@ -134,3 +138,12 @@ def test_where_there_is_no_home_folder_the_store_must_be_said(monkeypatch, tmp_p
         resolve({}, None, environ={}, folder=tmp_path)
     with pytest.raises(NoHome, match="~/data"):
         resolve({"store": "~/data"}, None, environ={}, folder=tmp_path)
+
+
+def test_the_password_of_a_store_is_in_no_text_of_the_settings(tmp_path):
+    resolved = resolve({}, None, environ={"RUNNER_STORE": "postgresql://me:hunter2@db/x"}, folder=tmp_path)
+    assert str(resolved.settings.store) == "postgresql://me@db/x"
+    assert "hunter2" not in f"{resolved!r}{[str(each.value) for each in resolved.values]}"
+    with pytest.raises(SettingInvalid) as caught:
+        resolve({}, None, environ={"RUNNER_STORE": "postgres:/me:hunter2@db://x"}, folder=tmp_path)
+    assert "hunter2" not in f"{caught.value!r}{caught.value.hint}"

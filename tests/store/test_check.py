@@ -101,6 +101,7 @@ def told(report: Report) -> str:
     return "\n".join(f"{problem.what} {' '.join(problem.touches)}" for problem in report.problems)
 
 
+@pytest.mark.sqlite
 def test_a_sound_store_is_sound_and_counted(folder):
     for read_data in (True, False):
         report = check(folder, read_data=read_data)
@@ -117,6 +118,7 @@ def test_an_empty_store_is_sound(tmp_path):
     assert check(tmp_path / "store") == Report()
 
 
+@pytest.mark.sqlite
 def test_every_flipped_byte_of_a_pack_is_found(folder):
     offset, size, pack = query(folder, "SELECT off, size, pack FROM blob WHERE pack > 0 ORDER BY off LIMIT 1")
     path = folder / "blobs" / "packs" / f"{pack:016x}.pack"
@@ -133,6 +135,7 @@ def test_every_flipped_byte_of_a_pack_is_found(folder):
     trio.run(flip_all)
 
 
+@pytest.mark.sqlite
 def test_a_flipped_byte_of_a_large_blob_is_told_with_what_it_touches(folder):
     number, name = query(folder, "SELECT id, name FROM blob WHERE size = ?", len(LARGE))
     flip(folder / "blobs" / "files" / name[:2] / name, 300_000)
@@ -143,6 +146,7 @@ def test_a_flipped_byte_of_a_large_blob_is_told_with_what_it_touches(folder):
     assert problem.touches == (f"data@{uuid}:/large",)
 
 
+@pytest.mark.sqlite
 def test_damage_of_a_part_touches_the_multipart_object(folder):
     (name,) = query(folder, "SELECT name FROM blob WHERE size = ?", len(PART))
     (folder / "blobs" / "files" / name[:2] / name).unlink()
@@ -153,6 +157,7 @@ def test_damage_of_a_part_touches_the_multipart_object(folder):
         assert "gone" in problem.what
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("cut", [1, 100_000])
 def test_bytes_that_are_cut_short_are_found_by_their_size_alone(folder, cut):
     (name,) = query(folder, "SELECT name FROM blob WHERE size = ?", len(LARGE))
@@ -228,12 +233,14 @@ DAMAGES = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_each_damage_of_the_catalog_is_found_and_never_raised(folder, damage):
     change(folder, damage)
     assert not check(folder, read_data=False).is_sound
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("right", ["(1, 99, 1)", "(1, 0, 77)"])
 def test_a_right_that_makes_no_sense_is_found(folder, right):
     change(folder, "INSERT INTO account (id, name, created_us) VALUES (1, 'ada', 0)")
@@ -242,6 +249,7 @@ def test_a_right_that_makes_no_sense_is_found(folder, right):
     assert not check(folder, read_data=False).is_sound
 
 
+@pytest.mark.sqlite
 def test_damage_is_told_with_the_commit_and_the_key(folder):
     change(folder, f"UPDATE entry SET digest = zeroblob(32) WHERE {_ENTRY.format(0)}")
     report = check(folder)
@@ -250,6 +258,7 @@ def test_damage_is_told_with_the_commit_and_the_key(folder):
     assert any(f"data@{uuid}:/large" in problem.touches for problem in report.problems)
 
 
+@pytest.mark.sqlite
 def test_a_damaged_page_of_the_database_is_found_and_never_raised(folder):
     path = folder / "catalog.sqlite3"
     (page,) = query(folder, "SELECT rootpage FROM sqlite_master WHERE name = 'entry'")
@@ -259,6 +268,7 @@ def test_a_damaged_page_of_the_database_is_found_and_never_raised(folder):
     assert not check(folder).is_sound
 
 
+@pytest.mark.sqlite
 def test_bytes_without_a_reference_are_noted_and_no_problem(folder):
     name = "ab" * 32 + "-" + "0" * 16
     (folder / "blobs" / "files" / "ab").mkdir(exist_ok=True)

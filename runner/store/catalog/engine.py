@@ -6,17 +6,12 @@ question which one it is.
 
 from __future__ import annotations
 
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, cast
-
-import sqlalchemy as sa
 
 from runner.store.catalog.query import Connection
-from runner.store.catalog.sums import sum_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +31,6 @@ class Catalog(ABC):
     """The read side: every statement sees all that was committed before it began. Used by one thread."""
 
     db: Connection
-
-    def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
-        """Return all rows of a SQLAlchemy statement."""
-        return core(self.db, statement).fetchall()
-
-    def row(self, statement: sa.Executable) -> sa.Row[Any] | None:
-        """Return its first row, if any."""
-        return core(self.db, statement).first()
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[Connection]:
@@ -82,6 +69,10 @@ class WriteConnection(ABC):
 class Engine(ABC):
     """One catalog in one database."""
 
+    has_folder: bool
+    """Whether the store's folder holds all of it: one host's."""
+    credentials: Sequence[str]
+    """Patterns of the variables that may hold what opens it."""
     errors: tuple[type[Exception], ...]
     """As of its connections."""
     refusals: tuple[type[Exception], ...]
@@ -96,9 +87,18 @@ class Engine(ABC):
         """Make the catalog when there is none, and see to it that it has the present form.
 
         Raises:
-            NotAStore, NewerFormat: (Invalid)
+            NotAStore, NewerFormat, OlderFormat: (Invalid)
             CatalogRefused: (Unavailable)
             CatalogDamaged: (Corrupt)
+        """
+
+    @abstractmethod
+    def migrate(self) -> int:
+        """Bring the catalog to the present form when that was asked for; return the format that it had, 0: none.
+
+        Raises:
+            NotAStore, NewerFormat: (Invalid)
+            CatalogRefused: (Unavailable) nothing was changed.
         """
 
     @abstractmethod
@@ -121,42 +121,3 @@ class Engine(ABC):
     @abstractmethod
     def find_damage(self, catalog: Catalog) -> Iterator[str]:
         """Yield what the database finds wrong with its own structure, one sentence each."""
-
-
-def lend(db: sqlite3.Connection) -> None:
-    """Put a SQLAlchemy connection on *db* that emits no BEGIN and no COMMIT; goes away."""
-    engine = sa.create_engine("sqlite://", creator=lambda: db, poolclass=sa.StaticPool, isolation_level="AUTOCOMMIT")
-    _LENT[db] = engine.connect()
-
-
-_LENT: dict[Connection, sa.Connection] = {}
-
-
-def core(db: Connection, *statement: Any) -> sa.CursorResult[Any]:
-    """Run a SQLAlchemy statement; goes away."""
-    written: Any = statement[0]
-    if not isinstance(written, sa.Insert | sa.Update):
-        return _LENT[db].execute(*statement)
-    table: Any = written.table
-    columns = [column.name for column in table.columns]
-    result = _LENT[db].execute(written.returning(*table.columns), *statement[1:])
-    rows = [tuple(row)[-len(columns) :] for row in result.fetchall()]
-    sum_rows(db, table.name, columns, rows)
-    return cast("sa.CursorResult[Any]", _Written(rows))
-
-
-class _Written:
-    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
-        self.rowcount = len(rows)
-        self._rows = rows
-
-    def scalar_one(self) -> Any:
-        """Return the number of the row that was added."""
-        return self._rows[0][0]
-
-
-def take_back(db: Connection) -> None:
-    """Undo `lend`; goes away."""
-    sql = _LENT.pop(db)
-    sql.close()
-    sql.engine.dispose()

@@ -46,12 +46,9 @@ def upgrade(path: Path, revision: str) -> None:
     engine = sa.create_engine(f"sqlite:///{path}")
     sa.event.listen(engine, "connect", _leave_transactions_alone)
     sa.event.listen(engine, "begin", _begin_immediate)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     try:
         with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            run_steps(connection, revision)
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.exec_driver_sql(f"PRAGMA user_version = {int(revision)}")
     except sa.exc.DBAPIError as exc:
@@ -60,6 +57,14 @@ def upgrade(path: Path, revision: str) -> None:
         raise exc.orig from exc
     finally:
         engine.dispose()
+
+
+def run_steps(connection: sa.Connection, revision: str) -> None:
+    """Run alembic's steps up to *revision* in the transaction of *connection*."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def _leave_transactions_alone(db: object, _record: object) -> None:

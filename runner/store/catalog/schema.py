@@ -11,11 +11,11 @@ from pathlib import Path
 
 from runner.model.address import DEFAULT_PROJECT
 from runner.model.errors import Corrupt, Invalid, Unavailable
-from runner.store.catalog.query import insert
+from runner.store.catalog.query import Connection, insert
 
 APPLICATION_ID = 0x52554E52  # "RUNR"
 FORMAT = 13
-"""The stored form; `PRAGMA user_version`. One alembic revision for each."""
+"""The stored form; `PRAGMA user_version` in SQLite. One alembic revision for each."""
 
 _VERSIONS = (
     "CREATE TABLE alembic_version "
@@ -31,12 +31,16 @@ class NewerFormat(Invalid):
     """A later release of the runner wrote this store."""
 
 
+class OlderFormat(Invalid):
+    """An earlier release wrote this store, and it is not migrated without being asked."""
+
+
 class CatalogDamaged(Corrupt):
     """What lies in the catalog's file is no database any more."""
 
 
 class CatalogRefused(Unavailable):
-    """SQLite cannot open the catalog for reasons outside it: no room, no right, a failed disk."""
+    """The database cannot serve the catalog for reasons outside it: no room, no right, out of reach, a failed disk."""
 
 
 @contextmanager
@@ -68,23 +72,35 @@ def prepare(path: Path) -> None:
             migrate(path, found)
 
 
+def format_at(path: Path) -> int:
+    """Return the format of the file at *path*; 0: there is none. Raises as `prepare`."""
+    if not path.exists():
+        return 0
+    with refusals(path), closing(sqlite3.connect(path, isolation_level=None)) as db:
+        return _format_of(db, path)
+
+
 def create(db: sqlite3.Connection) -> None:
     """Write an empty catalog of the present form into an empty database, in one transaction."""
     db.execute("BEGIN IMMEDIATE")
     for statement in statements():
         db.execute(statement)
-    db.execute(_VERSIONS)
-    db.execute("INSERT INTO alembic_version VALUES (?)", (f"{FORMAT:04}",))
-    for name, value in (("uuid", secrets.token_hex(16)), ("gc_epoch", "0")):
-        insert(db, "meta", {"name": name, "value": value})
-    insert(db, "project", {"name": DEFAULT_PROJECT, "description": "", "created_us": time.time_ns() // 1000})
+    fill(db)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {FORMAT}")
     db.execute("COMMIT")
 
 
+def fill(db: Connection) -> None:
+    """Write the first rows into tables of the present form."""
+    db.execute("INSERT INTO alembic_version VALUES (?)", (f"{FORMAT:04}",))
+    for name, value in (("uuid", secrets.token_hex(16)), ("gc_epoch", "0")):
+        insert(db, "meta", {"name": name, "value": value})
+    insert(db, "project", {"name": DEFAULT_PROJECT, "description": "", "created_us": time.time_ns() // 1000})
+
+
 def statements() -> list[str]:
-    """Return the statements that make the tables of the present form."""
+    """Return the statements that make the tables of the present form, as SQLite spells them."""
     from sqlalchemy.dialects import sqlite
     from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -96,7 +112,7 @@ def statements() -> list[str]:
         made.append(str(CreateTable(table).compile(dialect=dialect)).strip())
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         made.extend(str(CreateIndex(index).compile(dialect=dialect)).strip() for index in indexes)
-    return made
+    return [*made, _VERSIONS]
 
 
 def _format_of(db: sqlite3.Connection, path: Path) -> int:
@@ -106,8 +122,13 @@ def _format_of(db: sqlite3.Connection, path: Path) -> int:
     tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and application != APPLICATION_ID:
         raise NotAStore(f"{path} is not the catalog of a store", hint="choose another folder with --store")
+    refuse_newer(version)
+    return version
+
+
+def refuse_newer(version: int) -> None:
+    """Raise `NewerFormat` for one that this release does not know."""
     if version > FORMAT:
         raise NewerFormat(
             f"the store has format {version}, this release knows up to {FORMAT}", hint="install a newer release"
         )
-    return version

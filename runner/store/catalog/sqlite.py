@@ -15,10 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from runner.store.catalog import schema
-from runner.store.catalog.engine import Catalog, Engine, Transaction, WriteConnection, lend, take_back
+from runner.store.catalog.engine import Catalog, Engine, Transaction, WriteConnection
 from runner.store.catalog.query import Connection
 
 CATALOG_NAME = "catalog.sqlite3"
@@ -26,8 +24,8 @@ LOCKS_FOLDER = "locks"
 WRITER_LOCK = "writer"
 STRUCTURE_PROBLEMS_MAX = 20
 
-_ERRORS = (sqlite3.Error, sa.exc.DBAPIError)
-_REFUSALS = (sqlite3.OperationalError, sa.exc.OperationalError)
+_ERRORS = (sqlite3.Error,)
+_REFUSALS = (sqlite3.OperationalError,)
 
 _WRITER_PRAGMAS = (
     "journal_mode=WAL",
@@ -51,6 +49,8 @@ _READER_PRAGMAS = (
 class Sqlite(Engine):
     """The catalog of the store in *folder*; the folder and that of its locks are there."""
 
+    has_folder = True
+    credentials = ()
     errors = _ERRORS
     refusals = _REFUSALS
 
@@ -71,6 +71,10 @@ class Sqlite(Engine):
             schema.prepare(self._path)
         finally:
             os.close(lock)
+
+    def migrate(self) -> int:
+        """Tell the format only: the catalog of a folder is migrated whenever it is opened."""
+        return schema.format_at(self._path)
 
     def open_reader(self) -> Catalog:
         """Open a read side of the file, which has to be there: SQLite would make one."""
@@ -109,7 +113,6 @@ class SqliteCatalog(Catalog):
     def __init__(self, path: Path) -> None:
         self._db = _connect(path, _READER_PRAGMAS)
         self.db: Connection = self._db
-        lend(self._db)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -125,7 +128,7 @@ class SqliteCatalog(Catalog):
 
     def close(self) -> None:
         """Close the connection."""
-        _close(self._db)
+        self._db.close()
 
 
 class SqliteWriteConnection(WriteConnection):
@@ -136,7 +139,6 @@ class SqliteWriteConnection(WriteConnection):
 
     def __init__(self, path: Path, lock_path: Path) -> None:
         self._db = _connect(path, _WRITER_PRAGMAS)
-        lend(self._db)
         self._lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @contextmanager
@@ -174,7 +176,7 @@ class SqliteWriteConnection(WriteConnection):
 
     def close(self) -> None:
         """Close the connection and the lock's file."""
-        _close(self._db)
+        self._db.close()
         os.close(self._lock)
 
 
@@ -187,8 +189,3 @@ def _connect(path: Path, pragmas: Sequence[str]) -> sqlite3.Connection:
 
 def _decoded(text: bytes) -> str:
     return text.decode(errors="surrogateescape")
-
-
-def _close(db: sqlite3.Connection) -> None:
-    take_back(db)
-    db.close()

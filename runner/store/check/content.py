@@ -45,7 +45,9 @@ _PARTS = """
 """
 _MEASURED = """
     SELECT l.id, l.rows, l.tombstones, l.bytes, l.min_key, l.max_key,
-           count(e.key), count(e.key) FILTER (WHERE e.kind = 0), coalesce(sum(e.size), 0), min(e.key), max(e.key)
+           count(e.key), count(e.key) FILTER (WHERE e.kind = 0), coalesce(sum(e.size), 0),
+           (SELECT key FROM entry WHERE layer = l.id ORDER BY key LIMIT 1),
+           (SELECT key FROM entry WHERE layer = l.id ORDER BY key DESC LIMIT 1)
     FROM layer l LEFT JOIN entry e ON e.layer = l.id
     WHERE l.state = ? AND l.rows IS NOT NULL GROUP BY l.id
 """

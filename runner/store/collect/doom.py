@@ -6,7 +6,6 @@ refers to it still. Each slot is a transaction of its own, so a collection that 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -22,8 +21,8 @@ SLOT = 2000
 """Removed in one transaction, so that a PUT beside it waits for some milliseconds."""
 
 _NOTE = "INSERT INTO doomed (kind, name, since_us, crc) VALUES (?, ?, ?, ?) ON CONFLICT (kind, name) DO NOTHING"
-_RIPE = "SELECT name FROM doomed WHERE kind = ? AND since_us <= ? AND name IN (SELECT value FROM json_each(?))"
-_FORGET = "DELETE FROM doomed WHERE kind = ? AND name IN (SELECT value FROM json_each(?))"
+_RIPE = "SELECT name FROM doomed WHERE kind = ? AND since_us <= ? AND name BETWEEN ? AND ?"
+_FORGET = "DELETE FROM doomed WHERE kind = ? AND name = ?"
 
 
 async def sweep(
@@ -47,7 +46,7 @@ async def sweep(
         await store.writer.write(partial(_forget, kind=kind, names=slot))
     return [
         await store.writer.write(partial(_sweep, kind=kind, names=slot, grace_us=grace_us, remove=remove))
-        for slot in _slots(names)
+        for slot in _slots(sorted(names))
     ]
 
 
@@ -60,14 +59,15 @@ def _sweep(
 ) -> T:
     rows = [(int(kind), name, tx.now_us) for name in names]
     tx.db.executemany(_NOTE, [(*row, crc_of(row)) for row in rows])
-    due = [name for (name,) in tx.db.execute(_RIPE, (kind, tx.now_us - grace_us, json.dumps(names))).fetchall()]
+    ripe = {name for (name,) in tx.db.execute(_RIPE, (kind, tx.now_us - grace_us, names[0], names[-1])).fetchall()}
+    due = [name for name in names if name in ripe]
     removed = remove(tx, due)
     _forget(tx, kind, due)
     return removed
 
 
 def _forget(tx: Transaction, kind: Doomed, names: Sequence[str]) -> None:
-    tx.db.execute(_FORGET, (kind, json.dumps(names)))
+    tx.db.executemany(_FORGET, [(kind, name) for name in names])
 
 
 def _slots(names: Sequence[str]) -> list[Sequence[str]]:

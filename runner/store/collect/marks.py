@@ -6,6 +6,7 @@ of numbers would be fifty times as large.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
@@ -14,16 +15,13 @@ from runner.store.catalog.query import Connection
 
 _SETTLED = (LayerState.SEALED, LayerState.QUARANTINED)
 
-_OF_COMMITS = """
-    SELECT c.id, j.value FROM commits c, json_each(c.layers) j
-    UNION ALL SELECT c.id, j.value FROM commits c, json_each(c.read_set) j
-"""
+_OF_COMMITS = "SELECT id, layers, read_set FROM commits"
 _OF_OPEN_WORK = f"""
     SELECT layer FROM stack
     UNION SELECT layer FROM burst
     UNION SELECT a.layer FROM attempt a JOIN job ON job.id = a.job WHERE job.state < {JOB_TERMINAL_FROM}
 """  # noqa: S608  # constants
-_COVERED = "SELECT j.value FROM run r, json_each(r.covers) j WHERE r.layer = ?"
+_RUNS = "SELECT layer, covers FROM run"
 _ENTRIES = "SELECT kind, content, parts FROM entry WHERE layer = ? AND kind != 0"
 _BESIDE = """
     SELECT kind, content, parts FROM version WHERE kind != 0 UNION ALL SELECT kind, content, NULL FROM part
@@ -50,9 +48,11 @@ def unnamed_layers(db: Connection, *, but: Collection[int] = ()) -> list[Layer]:
     The commits *but* count as removed.
     """
     named = {layer for (layer,) in db.execute(_OF_OPEN_WORK)}
-    named.update(layer for commit, layer in db.execute(_OF_COMMITS) if commit not in but)
-    for layer in tuple(named):  # a run is compared with the deltas that it was merged from
-        named.update(delta for (delta,) in db.execute(_COVERED, (layer,)))
+    for commit, *layers in db.execute(_OF_COMMITS):
+        if commit not in but:
+            named.update(layer for text in layers for layer in json.loads(text))
+    for covers in [text for layer, text in db.execute(_RUNS) if layer in named]:
+        named.update(json.loads(covers))  # a run is compared with the deltas that it was merged from
     rows = db.execute("SELECT id, owner FROM layer WHERE state IN (?, ?) ORDER BY id", _SETTLED)
     return [layer for layer in map(Layer._make, rows) if layer.id not in named]
 

@@ -96,7 +96,7 @@ async def unlink(store: Store, lying: Mapping[Place, int]) -> int:
 
 def _without_row(tx: Transaction, names: Sequence[str]) -> Sequence[str]:
     """Return those that no row names at this moment; none will later, since names are never used again."""
-    found = "SELECT 1 FROM blob WHERE pack = CAST(? AS INTEGER) OR name = ? LIMIT 1"
+    found = "SELECT 1 FROM blob WHERE pack = CAST(? AS BIGINT) OR name = ? LIMIT 1"
     return [name for name in names if tx.db.execute(found, (name if name.isdecimal() else 0, name)).fetchone() is None]
 
 
