@@ -119,6 +119,35 @@ def test_a_full_disk_is_told_with_its_folder_and_the_next_write_works(tmp_path):
     blobs.close()
 
 
+@pytest.mark.parametrize("call", ["writev", "fdatasync"])
+def test_what_a_full_disk_took_of_a_group_is_given_back(tmp_path, call):
+    system = FlakySystem()
+    blobs = LocalBlobs(tmp_path, system=system)
+    blobs.append([payload_of(b"stored")])
+    (pack,) = (tmp_path / "packs").iterdir()
+    size = pack.stat().st_size
+    system.fail = failing(call, errno.ENOSPC) if call == "fdatasync" else _half_then_full()
+    with pytest.raises(StoreFull):
+        blobs.append([payload_of(b"refused" * 1000)])
+    assert pack.stat().st_size == size
+    blobs.close()
+
+
+def _half_then_full():
+    """Take some bytes of the first write, and then no more."""
+    taken = []
+
+    def fail(name, _number, arguments):
+        if name != "writev":
+            return None
+        if taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken.append(os.write(arguments[0], b"some"))
+        return taken[0]
+
+    return fail
+
+
 def test_a_pack_that_cannot_be_begun_leaves_no_file(tmp_path):
     system = FlakySystem(failing("writev", errno.ENOSPC))
     blobs = LocalBlobs(tmp_path, system=system)

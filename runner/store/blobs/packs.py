@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from runner.store.blobs import Payload, Place
@@ -53,7 +54,7 @@ class PackWriter:
                 write_all(self._system, fd, buffers)
                 self._system.fdatasync(fd)
             except BaseException:
-                self.close()  # its end is unknown now
+                self._give_back()
                 raise
         self._end = end
         return places
@@ -63,6 +64,15 @@ class PackWriter:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+    def _give_back(self) -> None:
+        """Leave the open pack, whose end is unknown now; a full disk gets back what no row will name."""
+        try:
+            if self._fd is not None:
+                with suppress(OSError):
+                    self._system.ftruncate(self._fd, self._end)
+        finally:
+            self.close()
 
     def _open_pack(self) -> int:
         if self._end >= self._max_bytes:

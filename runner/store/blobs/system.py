@@ -35,6 +35,9 @@ class System(Protocol):
     def fdatasync(self, fd: int) -> None:
         """As `os.fdatasync`."""
 
+    def ftruncate(self, fd: int, length: int, /) -> None:
+        """As `os.ftruncate`."""
+
     def rename(self, source: Path, target: Path, /) -> None:
         """As `os.rename`."""
 
