@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import trio
@@ -102,7 +102,8 @@ async def open_store(where: Path | StoreUrl, *, settings: StoreSettings | None =
                     merging.start_soon(merges.run)
                     try:
                         if settings.settles:
-                            await settle.settle(store)
+                            with suppress(Unavailable):  # a full disk can be read; it is settled another time
+                                await settle.settle(store)
                         yield store
                     except BaseException as exc:  # noqa: BLE001  # raised below, out of the nurseries' groups
                         error = exc

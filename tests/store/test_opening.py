@@ -10,9 +10,10 @@ import pytest
 import trio
 
 from runner.model.errors import Unavailable
-from runner.store import StoreSettings, open_store, opening, repos
+from runner.store import StoreSettings, open_store, opening, repos, settle
+from runner.store.blobs import StoreFull
 from runner.store.catalog import migrate, schema, sums
-from runner.store.catalog.sqlite import CATALOG_NAME
+from runner.store.catalog.sqlite import CATALOG_NAME, Sqlite
 from runner.store.catalog.tables import metadata
 from runner.store.opening import FolderRefused, NetworkFolder
 from runner.store.repos import NoSuchRepo
@@ -242,3 +243,26 @@ async def test_an_error_of_the_block_leaves_as_it_is(tmp_path):
     with pytest.raises(NoSuchRepo):
         async with open_store(tmp_path / "s") as store:
             await repos.inspect(store, "default", "missing")
+
+
+async def test_a_store_that_cannot_be_settled_now_can_be_read(tmp_path, monkeypatch):
+    """Its disk is full, say: what there is has to be read, and some of it removed, to make room."""
+
+    async def refuse(_store):
+        raise StoreFull("the disk is full")
+
+    async with open_store(tmp_path / "s") as store:
+        await repos.create(store, "default", "data", "text")
+    monkeypatch.setattr(settle, "settle", refuse)
+    async with open_store(tmp_path / "s") as store:
+        assert (await repos.inspect(store, "default", "data")).description == "text"
+
+
+async def test_a_lock_of_writers_that_cannot_be_opened_is_no_mistake_of_ours(tmp_path):
+    async with open_store(tmp_path / "s"):
+        pass
+    lock = tmp_path / "s" / "locks" / "writer"
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(schema.CatalogRefused):
+        Sqlite(tmp_path / "s").open_writer()

@@ -17,6 +17,7 @@ APPLICATION_ID = 0x52554E52  # "RUNR"
 FORMAT = 13
 """The stored form; `PRAGMA user_version` in SQLite. One alembic revision for each."""
 
+_HINT = "see whether its disk is full or read-only"
 _VERSIONS = (
     "CREATE TABLE alembic_version "
     "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
@@ -45,12 +46,17 @@ class CatalogRefused(Unavailable):
 
 @contextmanager
 def refusals(path: Path) -> Iterator[None]:
-    """Turn what SQLite says when the catalog at *path* is opened into `CatalogRefused` or `CatalogDamaged`."""
+    """Turn what SQLite and the system say when the catalog at *path* is opened into errors of the store.
+
+    Raises:
+        CatalogRefused, CatalogDamaged.
+    """
     try:
         yield
+    except OSError as exc:
+        raise CatalogRefused(f"{path} cannot be opened: {exc.strerror}", hint=_HINT) from exc
     except sqlite3.OperationalError as exc:
-        hint = "see whether its disk is full or read-only"
-        raise CatalogRefused(f"{path} cannot be opened: {exc}", hint=hint) from exc
+        raise CatalogRefused(f"{path} cannot be opened: {exc}", hint=_HINT) from exc
     except sqlite3.DatabaseError as exc:
         raise CatalogDamaged(f"{path} cannot be read: {exc}", hint="restore it from a copy") from exc
 
