@@ -1,0 +1,136 @@
+"""Stores to begin with, and places where one run of `runner` after another works on a copy of one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
+
+import trio
+
+from tests.long import seen
+from tests.long.faults import LOOK, End, How, Order, Victims, build_library
+from tests.long.seen import Seen
+
+T = TypeVar("T")
+
+AT_ONCE = 2
+"""So many runs beside each other."""
+SOURCE = "SOURCE"
+"""Stands for the folder that is put."""
+
+
+class Bench:
+    """Stores to begin with.
+
+    Attributes:
+        places: Those that are free.
+    """
+
+    def __init__(self, folder: Path, at_ends: ExitStack) -> None:
+        self.folder = folder
+        self.source = folder / "source"
+        self.source.mkdir()
+        for name, data in {"small": b"changed", "new": b"new", "large": seen.LARGE[5:]}.items():
+            (self.source / name).write_bytes(data)
+        trio.run(seen.make, self.base(is_former=False))
+        _copy(self.base(is_former=False), self.base(is_former=True))
+        seen.make_former(self.base(is_former=True))
+        library = build_library(folder)
+        self.places: SimpleQueue[Place] = SimpleQueue()
+        for number in range(AT_ONCE):
+            home = folder / f"{number}"
+            home.mkdir()
+            self.places.put(Place(self, home, at_ends.enter_context(Victims(library, home))))
+
+    def base(self, *, is_former: bool) -> Path:
+        """Return a store that has something of everything, in the form of this release or of a former one."""
+        return self.folder / ("former" if is_former else "present")
+
+    @contextmanager
+    def place(self) -> Iterator[Place]:
+        """Lend a place for as long as the block."""
+        place = self.places.get()
+        try:
+            yield place
+        finally:
+            self.places.put(place)
+
+    def each(self, function: Callable[[Place, T], str], items: Sequence[T]) -> list[str]:
+        """Call *function* for each item in some place, some at a time; return what it says is wrong."""
+
+        def one(item: T) -> str:
+            with self.place() as place:
+                wrong = function(place, item)
+                return f"{item}: {wrong}" if wrong else ""
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(filter(None, pool.map(one, items)))
+
+
+class Place:
+    """Where one run after another has its store and says what it says.
+
+    Attributes:
+        victims: Its runs.
+        store: The folder of the store.
+    """
+
+    def __init__(self, bench: Bench, folder: Path, victims: Victims) -> None:
+        self.victims = victims
+        self.store = folder / "store"
+        self._bench = bench
+        self._folder = folder
+
+    def begin(self, *, is_former: bool = False) -> None:
+        """Have a store to begin with."""
+        if self.store.exists():
+            shutil.rmtree(self.store)
+        _copy(self._bench.base(is_former=is_former), self.store)
+
+    def order(self, words: Sequence[str], how: How = How.COUNT, number: int = 0, **more: str) -> Order:
+        """Word a run on the store."""
+        given = [str(self._bench.source) if word == SOURCE else word for word in words]
+        variables = {"RUNNER_STORE": str(self.store)} | dict(more)
+        return Order(given, str(self.store), self._path("out"), self._path("err"), variables, how, number)
+
+    def run(self, words: Sequence[str], how: How = How.COUNT, number: int = 0) -> End:
+        """Run a command to its end."""
+        return self.victims.run(self.order(words, how, number))
+
+    def look(self, how: Callable[[Path], Awaitable[Seen]]) -> tuple[str, Seen]:
+        """Look at the store with a function of `tests.long.seen`; return what is wrong with it, and what was seen."""
+        order = Order((LOOK, how.__name__, str(self.store)), "", self._path("seen"), self._path("looked"))
+        assert self.victims.run(order).status == 0, Path(self._path("looked")).read_text()
+        wrong, found = pickle.loads(Path(self._path("seen")).read_bytes())  # our own
+        return wrong, found
+
+    @property
+    def said(self) -> str:
+        """Return what the last run said on standard error."""
+        return Path(self._path("err")).read_text()
+
+    def _path(self, name: str) -> str:
+        return str(self._folder / name)
+
+
+@contextmanager
+def open_bench() -> Iterator[Bench]:
+    """Make a bench, in memory where the machine has a file system there: a kill loses nothing that was written."""
+    memory = Path("/dev/shm")  # a folder is made in it
+    with ExitStack() as at_ends:
+        folder = at_ends.enter_context(tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None))
+        yield Bench(Path(folder), at_ends)
+
+
+def _copy(base: Path, to: Path) -> None:
+    """Copy a store; what never changes is shared."""
+    shutil.copytree(base, to, ignore=shutil.ignore_patterns("blobs"))
+    shutil.copytree(base / "blobs", to / "blobs", copy_function=os.link)

@@ -1,0 +1,133 @@
+"""One call that changes the store's folder goes wrong, each in turn: a command has done all of its work or none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from tests.long import seen
+from tests.long.bench import SOURCE, Bench, Place, open_bench
+from tests.long.faults import How
+
+pytestmark = pytest.mark.timeout(1800)
+
+UNAVAILABLE = 75
+CLOSING = 8
+"""The last calls of a command that reads; what comes before them is the opening of a store, the same for all."""
+AGAIN_EVERY = 4
+"""After every so many failed calls the command is run again, and then has to do its work."""
+
+LIST = "repo list"
+MIGRATE = "migrate"
+TASKS = {
+    LIST: ("repo", "list"),
+    "put": ("file", "put", "-r", SOURCE, "data@master:/"),
+    "start": ("commit", "start", "data@master", "-m", "begun"),
+    "finish": ("commit", "finish", "data@hand"),
+    "squash": ("commit", "squash", "data@master^3"),
+    "delete": ("commit", "delete", "data@fork"),
+    "gc": ("store", "gc", "--grace", "0s", "--quarantine", "0s"),
+    MIGRATE: ("repo", "list"),  # of a store in the form of a former release
+}
+
+
+class Known(NamedTuple):
+    """What a command does without a fault: its calls, and the store before and after it."""
+
+    calls: int
+    before: seen.Seen
+    after: seen.Seen
+
+
+class Fault(NamedTuple):
+    """What goes wrong with which call of a command."""
+
+    task: str
+    how: How
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.task}, {self.how.name} {self.number}"
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with open_bench() as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def known(bench) -> dict[str, Known]:
+    found = {}
+    with bench.place() as place:
+        place.begin()
+        _, before = place.look(seen.look_soundly)
+        for task, words in TASKS.items():
+            place.begin(is_former=task == MIGRATE)
+            end = place.run(words)
+            assert end.status == 0, place.said
+            found[task] = Known(end.calls, before, place.look(seen.look_soundly)[1])
+    return found
+
+
+def numbers(known: dict[str, Known], task: str) -> range:
+    """Return the calls of a task; those of the opening are tried once."""
+    first = 1 if task in (LIST, MIGRATE) else known[LIST].calls - CLOSING
+    return range(first, known[task].calls + 1)
+
+
+def test_a_kill_at_any_call_leaves_all_or_nothing(bench, known, figures) -> None:
+    left: Counter[str] = Counter()
+
+    def kill(place: Place, fault: Fault) -> str:
+        place.begin(is_former=fault.task == MIGRATE)
+        end = place.run(TASKS[fault.task], fault.how, fault.number)
+        wrong, found = place.look(seen.look_well)
+        _, before, after = known[fault.task]
+        left[f"{fault.task:9} {'killed' if end.status < 0 else 'ended':6}"] += 1
+        return wrong or ("" if found in (before, after) else seen.difference(before, found))
+
+    faults = [
+        Fault(task, How.TEAR if number % 4 < 2 else How.KILL, number)
+        for task in TASKS
+        for number in numbers(known, task)[::2]
+    ]
+    wrong = bench.each(kill, faults)
+    for what, count in sorted(left.items()):
+        figures(f"kills: {what} {count:4}")
+    assert wrong == []
+
+
+def test_a_call_that_fails_is_told_in_a_sentence_and_leaves_all_or_nothing(bench, known, figures) -> None:
+    ends: Counter[tuple[str, int]] = Counter()
+
+    def fail(place: Place, fault: Fault) -> str:
+        words = TASKS[fault.task]
+        place.begin(is_former=fault.task == MIGRATE)
+        end = place.run(words, How.FAIL, fault.number)
+        ends[fault.task, end.status] += 1
+        said = f"{end.called} failed, status {end.status}: {place.said}"
+        if end.status not in (0, UNAVAILABLE) or (end.status and not is_a_sentence(place.said)):
+            return said
+        _, before, after = known[fault.task]
+        wrong, found = place.look(seen.look_soundly)
+        if wrong or found != (before if end.status else after):
+            return f"{said} {wrong or seen.difference(before, found)}"
+        if end.status == 0 or fault.number % AGAIN_EVERY:
+            return ""
+        again = place.run(words)
+        wrong, found = place.look(seen.look_soundly)
+        return "" if (again.status, wrong, found) == (0, "", after) else f"{said} and again: {place.said} {wrong}"
+
+    wrong = bench.each(fail, [Fault(task, How.FAIL, number) for task in TASKS for number in numbers(known, task)])
+    for (task, status), count in sorted(ends.items()):
+        figures(f"failed calls: {task:9} status {status:3} {count:4}")
+    assert wrong == []
+
+
+def is_a_sentence(said: str) -> bool:
+    """Tell whether it is one sentence, and perhaps a line on what to do."""
+    return len(said.splitlines()) in (1, 2) and "Traceback" not in said and "bug" not in said
