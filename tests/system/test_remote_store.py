@@ -3,14 +3,19 @@
 import json
 import os
 import random
+import re
+import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import boto3
 import pytest
 
 from tests.system.command import Runner
+from tests.system.elsewhere import VARIABLE
+from tests.system.installed import ROOT
 from tests.system.objectstores import of_scheme, running
 from tests.system.processes import wait_until
 from tests.system.served import compare
@@ -40,6 +45,16 @@ for n in range(60):
     open(sys.argv[1], "w").write(str(n))
     time.sleep(0.1)
 """
+
+SUITES = {
+    "tests/store": ("test_job_view", "test_store_view", "test_session", "test_bursts", "test_collect", "test_versions"),
+    "tests/job": ("test_run",),
+    "tests/gateway/wire": ("",),
+}
+OF_DISKS = (  # what these look at is a disk's: one pack a process, and writes that are done at once
+    "tests/store/test_collect.py::test_a_pack_of_which_little_is_left_is_emptied_and_goes",
+    "tests/store/test_job_view.py::test_writes_at_the_end_are_acknowledged_and_kept_or_refused_and_gone",
+)
 
 
 @pytest.fixture
@@ -195,3 +210,20 @@ def test_a_server_answers_503_while_its_object_store_is_away_and_loses_nothing(s
         server.communicate(timeout=60)
     assert len(runner.keys("data@master")) == 38
     assert is_sound(runner)
+
+
+def test_suites_of_store_job_and_gateway_pass_on_an_object_store(s3):
+    files = [f"{folder}/{name}.py" if name else folder for folder, names in SUITES.items() for name in names]
+    words = ["-q", "-p", "tests.system.elsewhere", *files, *(f"--deselect={name}" for name in OF_DISKS)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        cwd=ROOT,
+        env=os.environ | s3.environment | {VARIABLE: s3.place()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-10_000:]
+    assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) > 200
+    with closing(s3.client()) as client:
+        assert len(client.list_objects_v2(Bucket="blobs")["Contents"]) > 500
