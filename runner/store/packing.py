@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -25,7 +26,7 @@ class _Load:
     payloads: Sequence[Payload]
     is_taken: bool = False
     places: Sequence[Place] = ()
-    error: Unavailable | None = None
+    error: Exception | None = None
     done: trio.Event = field(default_factory=trio.Event)
 
 
@@ -43,8 +44,7 @@ class Packing:
         Raises:
             StorageFailed: None of them may be referred to.
 
-        Cancellation: at once while they wait for their turn; under way the outcome is awaited. What was stored by
-            then is garbage.
+        Cancellation: at once. What is under way goes on, for the others of its group; what is stored is garbage.
         """
         load = _Load(payloads)
         self._waiting.append(load)
@@ -57,8 +57,10 @@ class Packing:
                 self._waiting.remove(load)
             raise
         await load.done.wait()
-        if load.error is not None:
+        if isinstance(load.error, Unavailable):
             raise StorageFailed(load.error.message, hint=load.error.hint) from load.error
+        if load.error is not None:
+            raise load.error
         return load.places
 
     async def _carry(self) -> None:
@@ -70,18 +72,23 @@ class Packing:
             load.is_taken = True
             group.append(load)
             size += sum(len(payload.data) for payload in load.payloads)
-        try:
-            await trio.to_thread.run_sync(self._upload, group)
-        finally:
-            for load in group:
-                load.done.set()
+        token = trio.lowlevel.current_trio_token()
+        await trio.to_thread.run_sync(self._upload, group, token, abandon_on_cancel=True)
 
-    def _upload(self, group: Sequence[_Load]) -> None:
+    def _upload(self, group: Sequence[_Load], token: trio.lowlevel.TrioToken) -> None:
+        """Store a group and tell all of it, also when whoever carried it has gone."""
         try:
             places = iter(self._blobs.append([payload for load in group for payload in load.payloads]))
-        except Unavailable as exc:
+        except Exception as exc:  # noqa: BLE001  # a border: the error travels to the waiters' tasks
             for load in group:
                 load.error = exc
         else:
             for load in group:
                 load.places = list(islice(places, len(load.payloads)))
+        with suppress(trio.RunFinishedError):
+            token.run_sync_soon(_tell, group)
+
+
+def _tell(group: Sequence[_Load]) -> None:
+    for load in group:
+        load.done.set()

@@ -82,30 +82,64 @@ async def test_a_group_ends_with_its_bytes():
     assert max(blobs.groups) <= GROUP_MAX_BYTES // (128 * 1024)
 
 
-async def test_who_waits_for_a_turn_goes_at_once_when_cancelled_and_who_is_under_way_when_it_is_done():
+async def test_who_is_cancelled_goes_at_once_and_the_others_of_his_group_get_their_places():
     blobs = SlowBlobs()
     packing = Packing(blobs)
+    places: list[Place] = []
     ended: list[int] = []
 
     async def append(number: int) -> None:
         try:
-            await packing.append([payload(number)])
+            places.extend(await packing.append([payload(number)]))
         finally:
             ended.append(number)
 
     async with trio.open_nursery() as nursery:
-        await fill(nursery, append, blobs)
         with trio.CancelScope() as scope:
-            async with trio.open_nursery() as waiting:
-                waiting.start_soon(append, 99)
+            async with trio.open_nursery() as leaving:
+                await fill(leaving, append, blobs)
+                leaving.start_soon(append, 99)
                 await trio.testing.wait_all_tasks_blocked()
                 scope.cancel()
-        assert ended == [99]
-        nursery.cancel_scope.cancel()
+        assert sorted(ended) == [*range(GROUPS_UNDER_WAY), 99]
+        nursery.start_soon(append, 50)
         blobs.answer.set()
-    assert len(ended) == 1 + GROUPS_UNDER_WAY
-    assert sum(blobs.groups) == GROUPS_UNDER_WAY
-    assert await packing.append([payload(1)])  # turns were given back
+    assert sum(blobs.groups) == GROUPS_UNDER_WAY + 1  # not of the one who still waited for a turn
+    assert [blobs.open(place).read(0, 8) for place in places] == [b"00000050"]
+
+
+async def test_the_rest_of_a_group_outlives_whoever_carries_it():
+    blobs = SlowBlobs()
+    packing = Packing(blobs)
+    places: list[Place] = []
+    async with trio.open_nursery() as nursery:
+
+        async def stay() -> None:
+            places.extend(await packing.append([payload(2)]))
+
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as leaving:
+                leaving.start_soon(packing.append, [payload(1)])
+                nursery.start_soon(stay)
+                await trio.testing.wait_all_tasks_blocked()
+                scope.cancel()
+        blobs.answer.set()
+    assert blobs.groups == [2]
+    assert [blobs.open(place).read(0, 8) for place in places] == [b"00000002"]
+
+
+async def test_a_mistake_of_ours_reaches_everybody_who_waits():
+    blobs = SlowBlobs()
+    blobs.answer = None  # type: ignore[assignment]
+    packing = Packing(blobs)
+
+    async def append(number: int) -> None:
+        with pytest.raises(AttributeError):
+            await packing.append([payload(number)])
+
+    async with trio.open_nursery() as nursery:
+        for number in range(3):
+            nursery.start_soon(append, number)
 
 
 async def test_a_failure_is_told_to_each_of_a_group_and_the_next_is_tried():
