@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, suppress
+from threading import Lock
 from typing import TypeVar
 
 import trio
@@ -67,7 +68,7 @@ class Objects:
             if intake.is_small:
                 payload, md5 = intake.take_small()
                 return await self._name_small(payload, md5, name)
-            await trio.to_thread.run_sync(intake.write, limiter=self._threads)
+            await self._write(intake)
             return await self._name_large(intake, name)
         finally:
             if intake.has_draft:
@@ -134,10 +135,14 @@ class Objects:
             async for piece in iterator:
                 intake.add(piece)
                 if intake.is_batch:
-                    await trio.to_thread.run_sync(intake.write, limiter=self._threads)
+                    await self._write(intake)
         finally:
             if isinstance(iterator, AsyncGenerator):  # it does not learn otherwise that nobody asks for more
                 await iterator.aclose()
+
+    async def _write(self, intake: _Intake) -> None:
+        intake.has_draft = True  # also when we leave before the thread has made it
+        await trio.to_thread.run_sync(intake.write, limiter=self._threads, abandon_on_cancel=self._blobs.is_remote)
 
     async def _name_small(self, payload: Payload, md5: bytes, name: Name[T]) -> T:
         digest, size = payload.digest, len(payload.data)
@@ -160,7 +165,9 @@ class Objects:
         if is_known(self._catalog.db, digest):
             with suppress(BlobSwept):
                 return (await self._writer.write(refer, savepoint=False))[0]
-        place = await trio.to_thread.run_sync(intake.publish, limiter=self._threads)
+        place = await trio.to_thread.run_sync(
+            intake.publish, limiter=self._threads, abandon_on_cancel=self._blobs.is_remote
+        )
         result, is_surplus = await self._writer.write(lambda tx: refer(tx, place), savepoint=False)
         if is_surplus:  # another writer stored the same bytes meanwhile
             await trio.to_thread.run_sync(self._blobs.delete, place)
@@ -168,10 +175,16 @@ class Objects:
 
 
 class _Intake:
-    """What came in so far: its digests, the last pieces, and a draft once there is much of it."""
+    """What came in so far: its digests, the last pieces, and a draft once there is much of it.
+
+    A thread may still wait for a network when whoever sent it has been cancelled: `discard` then comes after it.
+    """
 
     def __init__(self, blobs: Blobs) -> None:
         self.size = 0
+        self.has_draft = False
+        self._lock = Lock()
+        self._is_over = False
         self._blobs = blobs
         self._draft: Draft | None = None
         self._pieces: list[bytes] = []
@@ -185,11 +198,7 @@ class _Intake:
 
     @property
     def is_small(self) -> bool:
-        return self._draft is None and self._held <= PACK_BLOB_MAX_BYTES
-
-    @property
-    def has_draft(self) -> bool:
-        return self._draft is not None
+        return not self.has_draft and self._held <= PACK_BLOB_MAX_BYTES
 
     @property
     def digest(self) -> bytes:
@@ -210,18 +219,24 @@ class _Intake:
 
     def write(self) -> None:
         """Hash what is held and move it to the draft; in a worker thread."""
-        if self._draft is None:
-            self._draft = self._blobs.create()
-        data = self._take()
-        self._draft.write(data)
+        with self._lock:
+            if self._is_over:
+                return
+            if self._draft is None:
+                self._draft = self._blobs.create()
+            self._draft.write(self._take())
 
     def publish(self) -> Place:
-        assert self._draft is not None  # noqa: S101  # only what is large is published
-        return self._draft.publish(self.digest)
+        with self._lock:
+            assert self._draft is not None  # noqa: S101  # only what is large is published
+            return self._draft.publish(self.digest)
 
     def discard(self) -> None:
-        if self._draft is not None:
-            self._draft.discard()
+        with self._lock:
+            self._is_over = True
+            draft, self._draft = self._draft, None
+            if draft is not None:
+                draft.discard()
 
     def _take(self) -> bytes:
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import obstore
 import pytest
+import trio
 
 from runner.host import objectstores
 from runner.store import StoreSettings, open_store, repos
@@ -188,3 +189,22 @@ def test_a_flipped_byte_is_seen_by_whoever_reads_the_pack_anew(blobs, place):
     (frame,) = blobs.frames(kept.pack)
     assert frame.digest == digest_of(b"sound")
     assert stored(blobs, kept, 5) != b"sound"
+
+
+async def test_who_writes_to_a_store_that_is_away_can_be_stopped_at_once(server, place, tmp_path):
+    settings = StoreSettings(blobs=f"{place}/store", retry_seconds=20)
+    async with open_store(tmp_path / "store", settings=settings) as store:
+        await commit_objects(store, {b"k": b"v"})
+        server.kill()
+        try:
+            for data in (b"small", b"large" * 100_000):
+                began = trio.current_time()
+                with trio.move_on_after(1) as scope:
+                    await commit_objects(store, {b"k": data})
+                assert scope.cancelled_caught
+                assert trio.current_time() - began < 12  # a draft has 5 seconds to be removed
+        finally:
+            server.start()
+        assert await content(store, "data@master") == {b"k": b"v"}
+        await commit_objects(store, {b"k": b"again"})
+        assert (await check_store(store)).problems == []
