@@ -125,9 +125,10 @@ def put(tx: Transaction, job: int, datums: Sequence[tuple[Planned, Former | None
 
 def carry(tx: Transaction, layer: int, base: Base, keys: Sequence[bytes]) -> None:
     """Write the rows of *keys*, which are in order, into a layer as the base job's commit has them."""
-    for row in tree.find_all(tx.db, base.layers, keys):
-        content.share(tx, Content(EntryKind(row.kind), row.content or 0))
-        staging.put_row(tx, layer, row)
+    rows = list(tree.find_all(tx.db, base.layers, keys))
+    for shared in dict.fromkeys(Content(EntryKind(row.kind), row.content or 0) for row in rows):
+        content.share(tx, shared)
+    staging.put_rows(tx, layer, rows)
 
 
 def keys_of(db: Connection, source: int) -> Iterator[Sequence[bytes]]:

@@ -93,8 +93,7 @@ def _open_run(tx: Transaction, owner: str) -> int:
 
 
 def _write_rows(tx: Transaction, run: int, rows: Sequence[Row]) -> None:
-    for row in rows:
-        staging.put_row(tx, run, row)
+    staging.put_rows(tx, run, rows)
 
 
 def _install(tx: Transaction, run: int, due: _Due) -> bool:

@@ -16,6 +16,7 @@ from runner.store.catalog import query
 from runner.store.catalog.codes import EntryKind, LayerKind, LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
+from runner.store.entries import Row
 from runner.store.tree import Merge, ReadSet
 
 RATIO = 3
@@ -75,11 +76,15 @@ def _merge(tx: Transaction, layers: ReadSet, *, is_root: bool, adopts: bool) -> 
     """Write one run that holds what *layers* hold; with nothing below, tombstones vanish."""
     run = query.insert_numbered(tx.db, "layer", {"kind": LayerKind.RUN, "state": LayerState.SEALED})
     merge = Merge(tx.db, layers, b"", None)
-    while (row := merge.step()) is not None:
-        if not (is_root and row.kind == EntryKind.TOMBSTONE):
-            staging.put_row(tx, run, row._replace(origin=None) if adopts and row.origin in layers else row)
+    rows = iter(merge.step, None)
+    kept = (row for row in rows if not (is_root and row.kind == EntryKind.TOMBSTONE))
+    staging.put_rows(tx, run, (_adopted(row, layers) if adopts else row for row in kept))
     record(tx, run, layers)
     return run
+
+
+def _adopted(row: Row, layers: ReadSet) -> Row:
+    return row._replace(origin=None) if row.origin in layers else row
 
 
 def _covers(tx: Transaction, layer: int) -> list[int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from runner.model.entry import NO_CONDITION, Condition, Entry, Part
@@ -16,6 +17,7 @@ from runner.store.entries import READ, Row, encode_parts, row_of, tombstone
 from runner.store.refusals import NoSuchKey, PreconditionFailed, ViewClosed
 from runner.store.times import from_us
 
+ROWS_AT_ONCE = 1000
 _MARKS = ", ".join("?" for _ in ("layer", *Row._fields, "crc"))
 _SET = ", ".join(f"{name} = excluded.{name}" for name in (*Row._fields, "crc") if name != "key")
 _PUT = (
@@ -86,8 +88,19 @@ def keep_parts(tx: Transaction, parts: Sequence[Part]) -> int | None:
 
 def put_row(tx: Transaction, layer: int, row: Row) -> None:
     """Write a row into a layer, over the one that it has under that key."""
+    tx.db.execute(_PUT, _values(layer, row))
+
+
+def put_rows(tx: Transaction, layer: int, rows: Iterable[Row]) -> None:
+    """Write many rows, as `put_row` does; a part of them at a time is held."""
+    pending = iter(rows)
+    while some := [_values(layer, row) for row in islice(pending, ROWS_AT_ONCE)]:
+        tx.db.executemany(_PUT, some)
+
+
+def _values(layer: int, row: Row) -> tuple[object, ...]:
     values = (layer, row.key, int(row.kind), *row[2:])
-    tx.db.execute(_PUT, (*values, crc_of(values)))
+    return (*values, crc_of(values))
 
 
 def delete(tx: Transaction, stack: Stack, key: bytes, condition: Condition = NO_CONDITION) -> None:
