@@ -13,6 +13,7 @@ from runner.model.job import JobState, ProcessExit
 from runner.model.provenance import SCHEMA
 from runner.store import Store, StoreSettings, open_store
 from runner.store.bursts import open_bursts
+from runner.store.catalog import query as query_
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.sums import KEYS, RowDamaged, sum_rows
 from runner.store.check import Report, check_store
@@ -397,3 +398,11 @@ def test_progress_of_a_check_is_told(folder):
     trio.run(run)
     assert seen
     assert all(done <= total for _, done, total in seen)
+
+
+async def test_a_damaged_row_gets_no_new_sum_that_would_hide_it(folder):
+    damage(folder, "UPDATE job SET reason = 'x'")
+    async with open_store(folder) as store:
+        with pytest.raises(RowDamaged, match="table job"):
+            await store.writer.write(lambda tx: query_.update(tx.db, "job", {"restarts": 1}, "id = 1"))
+        assert not (await check_store(store, read_data=False)).is_sound

@@ -103,18 +103,22 @@ def exists(db: Connection, statement: str, parameters: Parameters = ()) -> bool:
 
 
 def sound(db: Connection, table: str, where: str, parameters: Sequence[Any]) -> Row | None:
-    """Return the row for which *where* holds, with all of its columns; raises `RowDamaged` when it was damaged."""
+    """Return the first row for which *where* holds, with all of its columns.
+
+    Raises:
+        RowDamaged: It, or another one for which that holds, is not what was written.
+    """
     cursor = db.execute(f"SELECT * FROM {table} WHERE {where}", parameters)  # noqa: S608  # our own names
-    found = cursor.fetchone()
-    if found is None:
+    found = cursor.fetchall()
+    if not found:
         return None
     names = _COLUMNS.get(table) or _COLUMNS.setdefault(table, tuple(column[0] for column in cursor.description))
-    if not is_right(names, found):
+    if not all(is_right(names, each) for each in found):
         raise RowDamaged(
             f"a row of the catalog's table {table} does not match its checksum",
             hint="runner store check tells the damage",
         )
-    return _kind(names)(found)
+    return _kind(names)(found[0])
 
 
 def write(db: Connection, table: str, statement: str, parameters: Parameters = ()) -> list[Any]:
@@ -139,7 +143,13 @@ def insert_numbered(db: Connection, table: str, columns: Mapping[str, Any]) -> i
 
 
 def update(db: Connection, table: str, columns: Mapping[str, Any], where: str, parameters: Sequence[Any] = ()) -> int:
-    """Set columns of the rows for which *where* holds; return how many there were."""
+    """Set columns of the rows for which *where* holds; return how many there were.
+
+    Raises:
+        RowDamaged: One of them was damaged, which its new sum would hide.
+    """
+    if table in KEYS:
+        sound(db, table, where, parameters)
     return len(write(db, table, _update(table, tuple(columns), where), (*columns.values(), *parameters)))
 
 

@@ -9,6 +9,9 @@ from runner.store.catalog.sums import KEYS, is_right
 from runner.store.check.naming import Naming, told
 from runner.store.check.report import Report
 
+ROWS_TOLD_MAX = 1000
+"""Of one table; whoever damaged so many has damaged all of it."""
+
 
 def count_rows(db: Connection) -> int:
     """Return how many rows have sums."""
@@ -22,9 +25,14 @@ def check_rows(db: Connection, report: Report, *, breathe: Callable[[], None]) -
         with report.section(f"table {table}"):
             cursor = db.execute(f"SELECT * FROM {table}")  # noqa: S608  # names of the catalog
             columns = tuple(column[0] for column in cursor.description)
+            told_of = 0
             for row in cursor:
                 breathe()
                 if not is_right(columns, row):
+                    told_of += 1
+                    if told_of > ROWS_TOLD_MAX:
+                        report.tell(f"more rows of the table {table} were damaged", ["the whole store"])
+                        break
                     found = dict(zip(columns, row, strict=True))
                     named = ", ".join(f"{key} {told(found[key])}" for key in keys)
                     touched = list(naming.of(table, found)) or ["nothing that is found by its number"]

@@ -64,7 +64,8 @@ class StoredBytes:
 
     def check(self, db: Connection, report: Report, *, read_data: bool, pace: Pace) -> None:
         """Look at every blob: all its bytes with *read_data*, else its size."""
-        report.blobs, report.size_bytes = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM blob").fetchone()
+        report.blobs, size_bytes = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM blob").fetchone()
+        report.size_bytes = int(size_bytes)
         pace.begin("blob", report.blobs, report.size_bytes if read_data else 0)
         damaged: dict[int, str] = {}
         under_way: deque[tuple[int, Future[dict[int, str]]]] = deque()
