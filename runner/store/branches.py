@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.model.commit import Branch
+from runner.model.commit import Branch, CommitState
 from runner.model.errors import Conflict
 from runner.model.ids import CommitId
 from runner.store import commits, documents, open_commits, refs, repos, staged, triggers, versions
@@ -18,6 +18,10 @@ class BranchExists(Conflict):
     """The branch is there already."""
 
 
+class CommitUnfinished(Conflict):
+    """The commit is open yet, or a failed job left it behind: no branch may point at it."""
+
+
 _LIST = """
     SELECT b.name, b.created_us, c.uuid FROM branch b LEFT JOIN commits c ON c.id = b.head
     WHERE b.repo = ? ORDER BY b.name
@@ -28,14 +32,14 @@ async def create(store: Store, project: str, repo: str, name: str, head: CommitI
     """Make a branch, empty or at a commit of the same repo.
 
     Raises:
-        InvalidName, NoSuchRepo, BranchExists, NoSuchCommit.
+        InvalidName, NoSuchRepo, BranchExists, NoSuchCommit, CommitUnfinished.
     """
 
     def insert(tx: Transaction) -> Branch:
         number = repos.require(tx.db, project, repo)
         if refs.find(tx.db, number, name) is not None:
             raise BranchExists(f"the branch {repo}@{name} exists already")
-        at = None if head is None else commits.require_id(tx.db, number, head)
+        at = None if head is None else _finished(tx, number, head)
         ref = refs.ensure(tx, number, name)
         if at is not None and head is not None:
             refs.move(tx, ref, at)
@@ -45,6 +49,18 @@ async def create(store: Store, project: str, repo: str, name: str, head: CommitI
     branch = await store.writer.write(insert)
     store.hints.tell()
     return branch
+
+
+def _finished(tx: Transaction, repo: int, commit: CommitId) -> int:
+    number = commits.require_id(tx.db, repo, commit)
+    state = commits.inspect_number(tx.db, number).state
+    if state is CommitState.OPEN:
+        raise CommitUnfinished(f"the commit {commit} is open yet", hint="runner commit finish, then try again")
+    if state is CommitState.QUARANTINED:
+        raise CommitUnfinished(
+            f"the commit {commit} is what a failed job left", hint="runner file get saves what it holds"
+        )
+    return number
 
 
 async def list_branches(store: Store, project: str, repo: str) -> Sequence[Branch]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import trio
 from hypothesis.stateful import RuleBasedStateMachine
 
-from runner.store import open_store
+from runner.store import Store, open_store
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -24,10 +24,15 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
-        ready = threading.Event()
-        self._thread = threading.Thread(target=trio.run, args=(self._live, ready))
+        self._is_over = False
+        self._changed = threading.Event()
+        self._thread = threading.Thread(target=trio.run, args=(self._live,))
         self._thread.start()
-        ready.wait()
+        self._wait()
+
+    def open(self) -> AbstractAsyncContextManager[Store]:
+        """Open the store."""
+        return open_store(Path(self._folder.name))
 
     @asynccontextmanager
     async def around(self) -> AsyncIterator[None]:
@@ -38,6 +43,12 @@ class StoreMachine(RuleBasedStateMachine):
         """Run an async function in the loop of the store."""
         return trio.from_thread.run(function, *args, trio_token=self._token)
 
+    def reopen(self) -> None:
+        """Close the store and open it again."""
+        self._changed.clear()
+        trio.from_thread.run_sync(self._end.set, trio_token=self._token)
+        self._wait()
+
     def last_look(self) -> None:
         """Look at the store for the last time."""
 
@@ -45,13 +56,22 @@ class StoreMachine(RuleBasedStateMachine):
         try:
             self.last_look()
         finally:
+            self._is_over = True
             trio.from_thread.run_sync(self._end.set, trio_token=self._token)
             self._thread.join()
             self._folder.cleanup()
 
-    async def _live(self, ready: threading.Event) -> None:
-        self._end = trio.Event()
+    def _wait(self) -> None:
+        self._changed.wait()
+        assert self._thread.is_alive(), "the store could not be opened"
+
+    async def _live(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
-        async with open_store(Path(self._folder.name)) as self.store, self.around():
-            ready.set()
-            await self._end.wait()
+        try:
+            while not self._is_over:
+                self._end = trio.Event()
+                async with self.open() as self.store, self.around():
+                    self._changed.set()
+                    await self._end.wait()
+        finally:
+            self._changed.set()

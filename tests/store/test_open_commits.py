@@ -8,6 +8,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from runner.model.address import parse
 from runner.model.commit import CommitState
+from runner.model.job import JobState
 from runner.store import branches, commits, files, jobs, open_commits, open_store, repos
 from runner.store.bursts import BurstSettings, open_bursts
 from runner.store.check import check_store
@@ -15,8 +16,9 @@ from runner.store.open_commits import CommitIsOpen, NoOpenCommit, OutputBranch
 from runner.store.squash import delete
 from runner.store.storeview import StoreView
 from runner.store.waiting import until_finished
+from tests.store.test_session import write
 from tests.store.test_triggers import pipeline, watch
-from tests.store.world import NO_ATTRIBUTES, Body, commit_objects, list_all
+from tests.store.world import NO_ATTRIBUTES, Body, commit_objects, list_all, open_session
 
 AT_ONCE = BurstSettings(idle_seconds=0)
 
@@ -148,3 +150,17 @@ async def test_who_waits_for_it_is_told(store, nursery):
         while not waited:
             await trio.lowlevel.checkpoint()
     assert waited[0].commit.id == opened.id
+
+
+async def test_no_branch_points_at_a_commit_that_is_open_or_that_a_failed_job_left(store):
+    await repos.create(store, "default", "data")
+    begun = await open_commits.start(store, "default", "data", "master")
+    with pytest.raises(branches.CommitUnfinished, match="open yet"):
+        await branches.create(store, "default", "data", "fork", begun.id)
+    await delete(store, [begun])
+    async with await open_session(store, {b"a": b"1"}) as session:
+        await write(session, {b"left": b"2"}, keep=False)
+        await session.abandon(JobState.FAILURE, "exited 3", 1)
+        left = await jobs.quarantined(store, session.key)
+    with pytest.raises(branches.CommitUnfinished, match="failed job left"):
+        await branches.create(store, "default", "double", "fork", left.id)
