@@ -18,9 +18,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _no_database_is_left() -> Iterator[None]:
+def _databases_are_given_back() -> Iterator[None]:
     yield
-    databases.drop()
+    databases.give_back()
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,9 @@ SQLite carry the marker `sqlite` and are left out.
 """
 
 import os
+import secrets
 from collections.abc import MutableSequence
-from hashlib import sha256
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -15,12 +16,19 @@ import pytest
 from runner.model import store_url
 from runner.model.store_url import StoreUrl
 from runner.store import opening
+from runner.store.catalog import schema
 from runner.store.catalog.engine import Engine
-from runner.store.catalog.postgres import Postgres
+from runner.store.catalog.postgres import Postgres, Session
 
 SERVER = os.environ.get("RUNNER_TEST_STORE", "")
 _TEMPLATE = "template_store"
-_made: set[str] = set()
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+_END_OTHERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_used: dict[Path, str] = {}
+_free: list[str] = []
 
 
 class FolderPostgres(Postgres):
@@ -49,23 +57,28 @@ def find_engine(where: Path | StoreUrl) -> Engine:
 
 
 def url_of(folder: Path) -> StoreUrl:
-    """Return the URL of the database of a store's folder, an empty store at first."""
-    name = f"folder_{sha256(str(folder.absolute()).encode()).hexdigest()[:24]}"
-    if name not in _made:
-        _made.add(name)
-        with psycopg.connect(SERVER, autocommit=True) as db:
-            if db.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
-                db.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-    return _url(name)
+    """Return the URL of the database of a store's folder, an empty store at first; for this process alone."""
+    folder = folder.absolute()
+    if folder not in _used:
+        if not _free:
+            _free.append(f"folder_{os.getpid()}_{len(_used)}_{secrets.token_hex(4)}")
+            with psycopg.connect(SERVER, autocommit=True) as db:
+                db.execute(f"CREATE DATABASE {_free[0]} TEMPLATE {_TEMPLATE}")
+        _used[folder] = _free.pop()
+    return _url(_used[folder])
 
 
-def drop() -> None:
-    """Drop the databases that this process has made."""
-    if _made:
-        with psycopg.connect(SERVER, autocommit=True) as db:
-            for name in _made:
-                db.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        _made.clear()
+def give_back() -> None:
+    """Make the databases that a test has used empty stores again: to make new ones takes longer."""
+    for name in _used.values():
+        with psycopg.connect(_url(name).secret, autocommit=True) as db:
+            db.execute(_END_OTHERS)
+            tables = [table for (table,) in db.execute(_TABLES).fetchall()]
+            db.execute("; ".join(f'DELETE FROM "{table}"' for table in tables))
+        with closing(Session(_url(name))) as session:
+            schema.fill(session)
+        _free.append(name)
+    _used.clear()
 
 
 def make_template(server: str) -> None:

@@ -196,6 +196,7 @@ class PostgresWriteConnection(WriteConnection):
         """Begin; wait for a server that is out of reach, but only once for as long as it stays so."""
         deadline = time.monotonic() + (0 if self._given_up else WAIT_SECONDS)
         pause = 0.05
+        self._session.roll_back()  # a COMMIT that was refused
         while True:
             try:
                 _begin(self._session)
