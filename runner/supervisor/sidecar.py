@@ -33,7 +33,7 @@ from runner.model.errors import Invalid
 from runner.model.ids import CommitId, is_commit_id, new_commit_id
 from runner.model.job import Job, JobKey, JobState
 from runner.model.pipeline import Pipeline
-from runner.store import Store, jobs, pipelines
+from runner.store import Store, control, jobs, pipelines
 from runner.store.accounts import new_token
 from runner.store.begin import open_job
 from runner.store.finishing import JobLost
@@ -51,6 +51,9 @@ from runner.supervisor.tracing import open_telemetry
 
 _INHERITED = ("TRACEPARENT",)
 _JOB = re.compile(r"(?:(?P<pipeline>[^@\s]+)@)?(?P<id>[0-9a-f]{32})")
+
+LOOK_SECONDS = 1.0
+"""Between two looks whether the job of a process that was killed can be settled."""
 
 _log = structlog.get_logger()
 
@@ -261,14 +264,24 @@ def _parse(text: str, pipeline: Pipeline) -> CommitId:
 
 
 async def _find(store: Store, key: JobKey) -> Job | None:
-    """Return a job that has ended, also if that was settled just now; raises `JobLost` when it has not."""
-    try:
-        job = await jobs.inspect(store, key)
-    except NoSuchJob:
-        return None
-    if not job.state.is_terminal:
-        raise JobLost(f"another process has the job {key}", hint=f"runner job inspect {key}")
-    return job
+    """Return a job that has ended, also if that is settled just now; raises `JobLost` when a living process has it.
+
+    It may be that of the process that this one takes the place of, which was killed a moment ago.
+    """
+    deadline = trio.current_time() + store.owners.linger_seconds
+    async with store.hints.listen() as news:
+        while True:
+            try:
+                job = await jobs.inspect(store, key)
+            except NoSuchJob:
+                return None
+            if job.state.is_terminal:
+                return job
+            if trio.current_time() >= deadline:
+                raise JobLost(f"another process has the job {key}", hint=f"runner job inspect {key}")
+            with trio.move_on_after(LOOK_SECONDS):
+                await news.wait()
+            await control.settle_if_dead(store, key)
 
 
 def _host(settings: Settings, share: Path, token: str | None) -> JobHost:

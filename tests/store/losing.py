@@ -11,6 +11,8 @@ from runner.store.owners import OwnerLost
 class LosingOwners:
     """As `runner.store.owners.Owners`, for the owners of one process."""
 
+    linger_seconds = 0.0
+
     def __init__(self) -> None:
         self.holders: dict[str, LosingOwner] = {}
 

@@ -49,6 +49,10 @@ class Owner(Protocol):
 class Owners(Protocol):
     """The owners of a store, in all processes on it."""
 
+    @property
+    def linger_seconds(self) -> float:
+        """For how long a name may seem to be held whose owner is dead."""
+
     async def take(self, name: str) -> Owner | None:
         """Become the owner of *name*; None: another process, or another part of this one, is.
 

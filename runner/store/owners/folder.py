@@ -28,6 +28,8 @@ class FolderOwners:
     `take` and `is_held` raise `LockRefused`.
     """
 
+    linger_seconds = 0.0
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder / LOCKS_FOLDER
 

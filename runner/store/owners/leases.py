@@ -50,8 +50,8 @@ class LeaseOwners:
     """
 
     def __init__(self, line: Line, ttl_seconds: float) -> None:
+        self.linger_seconds = ttl_seconds
         self._line = line
-        self._ttl_seconds = ttl_seconds
         self._held: set[LeaseOwner] = set()
         self._closing = trio.Event()
 
@@ -60,7 +60,7 @@ class LeaseOwners:
         with trio.CancelScope(shield=True):
             task_status.started()
             while not self._closing.is_set():
-                with trio.move_on_after(self._ttl_seconds / RENEWALS):
+                with trio.move_on_after(self.linger_seconds / RENEWALS):
                     await self._closing.wait()
                 for owner in tuple(self._held):
                     with suppress(Unavailable):  # whether it is still ours is known when the database is back
@@ -103,7 +103,7 @@ class LeaseOwners:
 
     @property
     def _ttl_us(self) -> int:
-        return int(self._ttl_seconds * 1_000_000)
+        return int(self.linger_seconds * 1_000_000)
 
     def _values(self, owner: LeaseOwner) -> Mapping[str, Any]:
         return {"name": owner.name, "holder": owner.token, "ttl_us": self._ttl_us}
