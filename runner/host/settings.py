@@ -44,6 +44,7 @@ class StorageSettings:
     """``[storage]``."""
 
     hosts: Path
+    lease_seconds: float
     allow_network_folder: bool
     retry_seconds: float
 

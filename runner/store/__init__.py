@@ -16,6 +16,9 @@ A store is a folder::
 ``PRAGMA application_id`` is 0x52554E52, ``PRAGMA user_version`` the format; a newer one is refused, an older one
 migrated. Times are microseconds since 1970 UTC, keys and digests bytes, numbers of states those of `catalog.codes`.
 
+A store in PostgreSQL has the same tables, and ``lease``: names that have an owner, a token that the owner drew, and
+until when (`owners.leases`). Its folder, of one host, holds scratch files.
+
 Names that have owners: ``job-…`` whoever runs a job; ``change-…``, ``bursts-…`` whoever changes a branch, or takes
 writes to branches; ``merge-…``, ``gc`` whoever merges layers or collects garbage.
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import trio
@@ -20,10 +20,9 @@ from runner.store.catalog import query, schema
 from runner.store.catalog.engine import Engine, WriteConnection
 from runner.store.catalog.query import Connection, insert, value
 from runner.store.catalog.sqlite import CATALOG_NAME, LOCKS_FOLDER, Sqlite
-from runner.store.hints.folder import FolderHints
 from runner.store.merges import Merges
 from runner.store.objects import Objects
-from runner.store.owners.folder import FolderOwners
+from runner.store.peers import Peers, on_many_hosts, on_one_host
 from runner.store.store import Store, StoreSettings
 from runner.store.writer import Writer
 
@@ -76,7 +75,8 @@ async def open_store(where: Path | StoreUrl, *, settings: StoreSettings | None =
     settings = settings or StoreSettings()
     folder, engine = await trio.to_thread.run_sync(_prepare, where, settings)
     error: BaseException | None = None
-    with ExitStack() as parts:
+    async with AsyncExitStack() as parts:
+        owners, hints = await parts.enter_async_context(_peers(where, folder, settings))
         connection = engine.open_writer()
         parts.callback(connection.close)
         catalog = engine.open_reader()
@@ -91,8 +91,6 @@ async def open_store(where: Path | StoreUrl, *, settings: StoreSettings | None =
         parts.callback(blobs.close)
         credentials = (*engine.credentials, *located.credentials_of(place))
         writer = Writer(connection, blobs)
-        owners, hints = FolderOwners(folder), FolderHints(folder)
-        owners.forget_dead()
         objects, merges = Objects(catalog, writer, blobs), Merges(catalog, writer, owners)
         store = Store(folder, settings, engine, owners, hints, catalog, writer, blobs, objects, merges, credentials)
         async with trio.open_nursery() as writing:
@@ -153,6 +151,13 @@ def _prepare(where: Path | StoreUrl, settings: StoreSettings) -> tuple[Path, Eng
         hint = f"choose a folder that can be written with {'--store' if engine.has_folder else '[storage] hosts'}"
         raise FolderRefused(f"the store's folder {folder} cannot be used: {exc.strerror}", hint=hint) from exc
     return folder, engine
+
+
+def _peers(where: Path | StoreUrl, folder: Path, settings: StoreSettings) -> AbstractAsyncContextManager[Peers]:
+    """Reach the other processes on a store: those of this host, or of all."""
+    if isinstance(where, Path):
+        return on_one_host(folder)
+    return on_many_hosts(where.secret, settings.lease_seconds)
 
 
 def _known(db: Connection, name: str) -> str | None:

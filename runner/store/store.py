@@ -25,6 +25,7 @@ class StoreSettings:
         blobs: Where bytes are kept, a folder or a URL; empty: where the store keeps them, a new one in its own folder.
         retry_seconds: For so long requests to an object store are repeated.
         settles: Settle what dead processes left when it is opened; not for whoever only looks.
+        lease_seconds: After so long without a sign of life a process is taken for dead that is on another host.
         hosts: Folder in which this host keeps what only it needs of stores in databases.
     """
 
@@ -32,6 +33,7 @@ class StoreSettings:
     blobs: str = ""
     retry_seconds: float = 30.0
     settles: bool = True
+    lease_seconds: float = 15.0
     hosts: Path = Path("/var/tmp/runner")  # noqa: S108  # made for its owner alone
 
 

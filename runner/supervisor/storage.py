@@ -21,4 +21,5 @@ def storage_of(settings: Settings, *, settles: bool = True) -> StoreSettings:
         retry_seconds=settings.storage.retry_seconds,
         settles=settles,
         hosts=settings.storage.hosts,
+        lease_seconds=settings.storage.lease_seconds,
     )

@@ -9,13 +9,15 @@ import pytest
 import trio
 
 from runner.host.beside import beside
+from runner.model.store_url import parse
+from runner.store.catalog import postgres as engine
 from runner.store.hints.notify import NotifyHints
 from runner.store.line import Line
 from runner.store.owners import owning
 from runner.store.owners.leases import LeaseOwners
 from tests.store.contract_hints import HintsContract, hears
 from tests.store.contract_owners import OwnersContract
-from tests.system.postgres import running
+from tests.system.postgres import Postgres, running
 
 TTL_SECONDS = 1.0
 
@@ -31,12 +33,16 @@ async def reached(url):
             line.close()
 
 
+def prepared(server: Postgres) -> str:
+    """Make an empty store and return its URL."""
+    url = server.create()
+    engine.Postgres(parse(url)).prepare()
+    return url
+
+
 @pytest.fixture
 def url(postgres):
-    created = postgres.create()
-    with psycopg.connect(created, autocommit=True) as db:
-        db.execute("CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires_us BIGINT NOT NULL)")
-    return created
+    return prepared(postgres)
 
 
 @pytest.fixture
@@ -130,9 +136,7 @@ async def test_a_lost_connection_is_a_hint_and_hints_go_on(url):
 
 async def test_what_is_told_while_the_server_restarts_is_heard_and_leases_survive():
     with running() as server:
-        url = server.create()
-        with psycopg.connect(url, autocommit=True) as db:
-            db.execute("CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires_us BIGINT NOT NULL)")
+        url = prepared(server)
         async with reached(url) as one, reached(url) as other, alive(one) as owners, alive(other) as others:
             hints, others_hints = NotifyHints(one), NotifyHints(other)
             async with owning(owners, "a") as owner, hints.listen() as news:
