@@ -9,6 +9,8 @@ import trio
 
 from tests.store.flipping import missed_by_checks, read_as_if_whole
 
+pytestmark = pytest.mark.sqlite  # it writes into the file
+
 
 @pytest.mark.parametrize(("rows", "whole"), [(1, True), (None, False)], ids=["all that is checked", "every row"])
 def test_every_flipped_bit_is_told_with_what_it_touches(tmp_path, rows, whole):

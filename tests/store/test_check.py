@@ -350,6 +350,7 @@ def damage(folder: Path, statement: str) -> None:
         assert db.execute(statement).rowcount, "nothing was damaged"
 
 
+@pytest.mark.sqlite
 def test_a_flipped_state_of_a_layer_or_a_job_removes_nothing_and_ends_nothing(folder):
     entries = query(folder, "SELECT count(*) FROM entry")
     damage(folder, "UPDATE layer SET state = 3 WHERE state = 1")
@@ -367,12 +368,14 @@ def test_a_flipped_state_of_a_layer_or_a_job_removes_nothing_and_ends_nothing(fo
     assert "a row of the table job was damaged: id 1 job double@" in told(report)
 
 
+@pytest.mark.sqlite
 def test_a_store_that_does_not_know_itself_is_not_opened(folder):
     damage(folder, "UPDATE meta SET name = 'gc_epoci' WHERE name = 'gc_epoch'")
     with pytest.raises(RowDamaged, match="meta"):
         check(folder)
 
 
+@pytest.mark.sqlite
 def test_a_check_alone_settles_nothing(tmp_path):
     async def leave_a_job():
         async with open_store(tmp_path / "store") as store:
@@ -388,6 +391,7 @@ def test_a_check_alone_settles_nothing(tmp_path):
     assert query(tmp_path / "store", "SELECT finished_us FROM job") == (None,)
 
 
+@pytest.mark.sqlite
 def test_progress_of_a_check_is_told(folder):
     seen = []
 
@@ -400,6 +404,7 @@ def test_progress_of_a_check_is_told(folder):
     assert all(done <= total for _, done, total in seen)
 
 
+@pytest.mark.sqlite
 async def test_a_damaged_row_gets_no_new_sum_that_would_hide_it(folder):
     damage(folder, "UPDATE job SET reason = 'x'")
     async with open_store(folder) as store:

@@ -16,6 +16,7 @@ from runner.store.storeview import StoreView
 from tests.gateway.wire.conftest import Served
 from tests.store.world import commit_objects
 
+pytestmark = pytest.mark.sqlite  # it writes into the file
 OBJECTS = {b"small": b"s" * 3000, b"large": bytes(range(256)) * 8000}
 ROWS = {
     "entry": "UPDATE entry SET size = size - 1",
