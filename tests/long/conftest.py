@@ -1,5 +1,5 @@
 """The long lane stands on what the system lane stands on."""
 
-from tests.system.fixtures import figures, installed, labresults, runner
+from tests.system.fixtures import figures, installed, labresults, postgres, runner
 
-__all__ = ["figures", "installed", "labresults", "runner"]  # fixtures of this lane
+__all__ = ["figures", "installed", "labresults", "postgres", "runner"]  # fixtures of this lane

@@ -1,30 +1,53 @@
-"""Ten thousand steps of a store's life, drawn anew each time."""
+"""Thousands of steps of a store's life on each engine, drawn anew each time."""
 
 from __future__ import annotations
 
 import time
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from runner.model import store_url
+from runner.store import Store, StoreSettings, open_store
 from tests.store.histories import HistoryMachine
+from tests.system.postgres import Postgres
 
-STEPS = 10_000
+pytestmark = pytest.mark.timeout(1800)
+
+STEPS = {"SQLite": 10_000, "PostgreSQL": 2_000}  # a step there takes some round trips
 STEPS_OF_ONE = 100
 
 
-@pytest.mark.timeout(1800)
-def test_ten_thousand_steps_leave_what_a_plain_model_says(figures) -> None:
+def live(kind: type[HistoryMachine], figures, name: str) -> None:
+    """Take the steps of an engine, in lives of some steps each."""
     begun, before = time.monotonic(), HistoryMachine.steps
     lives = settings(
-        max_examples=STEPS // STEPS_OF_ONE + 10,  # some end early
+        max_examples=STEPS[name] // STEPS_OF_ONE + 5,  # some end early
         stateful_step_count=STEPS_OF_ONE,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
     )
-    run_state_machine_as_test(HistoryMachine, settings=lives)
+    run_state_machine_as_test(kind, settings=lives)
     steps = HistoryMachine.steps - before
-    figures(f"histories: {steps} steps in {time.monotonic() - begun:.0f} s")
-    assert steps >= STEPS
+    figures(f"histories: {name}: {steps} steps in {time.monotonic() - begun:.0f} s")
+    assert steps >= STEPS[name]
+
+
+def test_many_steps_leave_what_a_plain_model_says(figures) -> None:
+    live(HistoryMachine, figures, "SQLite")
+
+
+def test_many_steps_on_postgresql_leave_what_a_plain_model_says(figures, postgres: Postgres) -> None:
+    class PostgresHistories(HistoryMachine):
+        def __init__(self) -> None:
+            self.url = store_url.parse(postgres.create())
+            super().__init__()
+
+        def open(self) -> AbstractAsyncContextManager[Store]:
+            return open_store(self.url, settings=StoreSettings(blobs=str(Path(self.folder.name) / "bytes")))
+
+    live(PostgresHistories, figures, "PostgreSQL")

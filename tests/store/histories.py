@@ -14,7 +14,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from runner.model.address import parse
 from runner.store import branches, closing, commits, files, open_commits, refs, repos, squash, uploads
 from runner.store.bursts import BurstSettings, open_bursts
-from runner.store.catalog import sqlite
+from runner.store.catalog import postgres, sqlite
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
 from runner.store.open_commits import CommitIsOpen, NoOpenCommit
@@ -101,6 +101,9 @@ class Clock:
     def time_ns(self) -> int:
         return time.time_ns() + self.ahead_ns
 
+    def __getattr__(self, name: str) -> object:
+        return getattr(time, name)
+
 
 class HistoryMachine(StoreMachine):
     """What is seen of the store is what the dicts say, whatever is done in whatever order."""
@@ -111,7 +114,8 @@ class HistoryMachine(StoreMachine):
     def __init__(self) -> None:
         self.patches = pytest.MonkeyPatch()
         self.clock = Clock()
-        self.patches.setattr(sqlite, "time", self.clock)
+        for engine in (sqlite, postgres):
+            self.patches.setattr(engine, "time", self.clock)
         self.patches.setattr(uploads, "PART_MIN_BYTES", 2)
         self.repos: dict[str, ModelRepo] = {}
         super().__init__()
@@ -423,7 +427,7 @@ class HistoryMachine(StoreMachine):
 
     @invariant()
     def all_is_as_the_dicts_say(self) -> None:
-        type(self).steps += 1
+        HistoryMachine.steps += 1
         for repo, known in self.repos.items():
             for name, branch in known.branches.items():
                 assert self.call(self._listed, repo, name) == known.seen(branch)

@@ -19,11 +19,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     Attributes:
         store: The open store; used by `call` alone.
+        folder: Where it may keep what it keeps in files.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory()
         self._is_over = False
         self._changed = threading.Event()
         self._thread = threading.Thread(target=trio.run, args=(self._live,))
@@ -32,7 +33,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def open(self) -> AbstractAsyncContextManager[Store]:
         """Open the store."""
-        return open_store(Path(self._folder.name))
+        return open_store(Path(self.folder.name))
 
     @asynccontextmanager
     async def around(self) -> AsyncIterator[None]:
@@ -59,7 +60,7 @@ class StoreMachine(RuleBasedStateMachine):
             self._is_over = True
             trio.from_thread.run_sync(self._end.set, trio_token=self._token)
             self._thread.join()
-            self._folder.cleanup()
+            self.folder.cleanup()
 
     def _wait(self) -> None:
         self._changed.wait()
