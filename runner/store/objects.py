@@ -7,6 +7,7 @@ never the other way round.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, suppress
 from threading import Lock
@@ -15,7 +16,7 @@ from typing import TypeVar
 import trio
 
 from runner.host import digests
-from runner.store.blobs import PACK_BLOB_MAX_BYTES, BlobDamaged, Blobs, Draft, Payload, Place
+from runner.store.blobs import PACK_BLOB_MAX_BYTES, BlobDamaged, Blobs, Draft, Payload, Place, see_in_time
 from runner.store.catalog.engine import Catalog, Transaction
 from runner.store.content import BlobSwept, Content, Extent, Stored, extents_of, is_known, refer_to_blob
 from runner.store.writer import Writer
@@ -157,8 +158,11 @@ class Objects:
 
     async def _name_large(self, intake: _Intake, name: Name[T]) -> T:
         digest, md5, size = intake.digest, intake.md5, intake.size
+        stored_us = time.time_ns() // 1000
 
         def refer(tx: Transaction, place: Place | None = None) -> tuple[T, bool]:
+            if place is not None:
+                see_in_time(stored_us, tx.now_us)
             is_surplus = place is not None and is_known(tx.db, digest)
             return name(tx, refer_to_blob(tx, digest, size, place), md5), is_surplus
 
@@ -168,6 +172,8 @@ class Objects:
         place = await trio.to_thread.run_sync(
             intake.publish, limiter=self._threads, abandon_on_cancel=self._blobs.is_remote
         )
+        if not self._blobs.is_remote:
+            stored_us = time.time_ns() // 1000  # a sync may take long, and only then is there a name to collect
         result, is_surplus = await self._writer.write(lambda tx: refer(tx, place), savepoint=False)
         if is_surplus:  # another writer stored the same bytes meanwhile
             await trio.to_thread.run_sync(self._blobs.delete, place)

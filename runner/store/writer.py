@@ -9,6 +9,7 @@ first (`packing`), and the request follows when they are durable.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import TypeVar, cast
 import trio
 
 from runner.model.errors import Unavailable
-from runner.store.blobs import Blobs, Payload, Place
+from runner.store.blobs import Blobs, Payload, Place, see_in_time
 from runner.store.catalog.engine import Transaction, WriteConnection
 from runner.store.packing import Packing
 
@@ -107,8 +108,14 @@ class Writer:
         *function* raises only before it writes. Payloads that it refuses stay in their pack as garbage.
         """
         if self._packing is not None:
+            stored_us = time.time_ns() // 1000
             places = await self._packing.append(payloads)
-            return await self.write(lambda tx: function(tx, places), savepoint=False)
+
+            def name(tx: Transaction) -> T:
+                see_in_time(stored_us, tx.now_us)
+                return function(tx, places)
+
+            return await self.write(name, savepoint=False)
         return cast("T", await self._submit(_Request(function, payloads, savepoint=False)))
 
     async def _submit(self, request: _Request) -> object:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from obstore.store import MemoryStore
 
 from runner.host.objectstores import LocationInvalid
-from runner.store import StoreSettings, open_store
-from runner.store.blobs import StorageFailed
+from runner.store import StoreSettings, blobs, open_store
+from runner.store.blobs import StorageFailed, located
 from runner.store.blobs.located import BlobsElsewhere
-from runner.store.blobs.mark import BlobsTaken
+from runner.store.blobs.mark import BlobsTaken, claim
+from runner.store.blobs.remote import RemoteBlobs
 from runner.store.check import check_store
 from tests.store.world import commit_objects, content
 
@@ -71,3 +73,18 @@ async def test_a_place_for_blobs_that_makes_no_sense_is_refused_and_another_may_
         async with open_store(tmp_path / "s", settings=StoreSettings(blobs=url)):
             pass
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+async def test_bytes_that_a_collection_may_have_removed_before_they_had_a_row_get_none(tmp_path, monkeypatch, size):
+    """A laptop that slept between the two: others collected meanwhile what nothing named."""
+    client = MemoryStore()
+    claim(lambda: client, "memory://", "f" * 32)
+    remote = RemoteBlobs("memory://", lambda: client, "f" * 32)
+    monkeypatch.setattr(located, "open_blobs", lambda *_: remote)
+    async with open_store(tmp_path / "s") as store:
+        await commit_objects(store, {b"k": b"v"})
+        monkeypatch.setattr(blobs, "NAMED_WITHIN_SECONDS", -1)
+        with pytest.raises(StorageFailed, match="too long"):
+            await commit_objects(store, {b"k": b"x" * size})
+        assert await content(store, "data@master") == {b"k": b"v"}

@@ -21,6 +21,10 @@ PACK_BLOB_MAX_BYTES = 128 * 1024
 """Blobs up to this size go into packs: there one fsync serves a whole group of writes."""
 
 
+NAMED_WITHIN_SECONDS = 300
+"""So soon after bytes were stored a row has to name them: a collection takes them for garbage after twice the time."""
+
+
 class BlobMissing(Corrupt):
     """The catalog knows a blob whose bytes are gone."""
 
@@ -72,6 +76,20 @@ class Frame(NamedTuple):
     offset: int
     size: int
     digest: bytes
+
+
+def see_in_time(stored_us: int, now_us: int) -> None:
+    """Refuse to name bytes that a collection may have removed by now: the machine was asleep, or the catalog away.
+
+    Args:
+        stored_us: When storing them began, microseconds since 1970 UTC.
+        now_us: Of the transaction that is to name them.
+
+    Raises:
+        StorageFailed.
+    """
+    if now_us - stored_us > NAMED_WITHIN_SECONDS * 1_000_000:
+        raise StorageFailed("it took too long to make stored bytes known", hint="try again")
 
 
 class Draft(Protocol):

@@ -13,7 +13,7 @@ import structlog
 import trio
 from blake3 import blake3
 
-from runner.store.blobs import Opened, Payload, Place
+from runner.store.blobs import NAMED_WITHIN_SECONDS, Opened, Payload, Place
 from runner.store.blobs.frames import FRAME_HEAD_BYTES
 from runner.store.catalog.codes import Doomed
 from runner.store.catalog.engine import Transaction
@@ -24,7 +24,7 @@ LIVE_SHARE = 0.5
 """A pack of which less is referred to is emptied into the open one."""
 SMALL_BYTES, SMALL_BLOBS = 1024 * 1024, 1000
 """A pack in an object store that has less of both is put together with others."""
-ORPHAN_SECONDS = 600
+ORPHAN_SECONDS = 2 * NAMED_WITHIN_SECONDS
 """A file that no row names may be one whose row is just being written: it is spared for so long in any case."""
 _BATCH_BYTES = 8 * 1024 * 1024
 
