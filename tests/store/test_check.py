@@ -411,3 +411,11 @@ async def test_a_damaged_row_gets_no_new_sum_that_would_hide_it(folder):
         with pytest.raises(RowDamaged, match="table job"):
             await store.writer.write(lambda tx: query_.update(tx.db, "job", {"restarts": 1}, "id = 1"))
         assert not (await check_store(store, read_data=False)).is_sound
+
+
+async def test_a_row_that_holds_whole_seconds_is_sound(store):
+    values = {"job": 1, "datum": "d", "number": 1, "n": 0, "layer": 1, "started_us": 1, "reason": "", "objects": 0}
+    await store.writer.write(
+        lambda tx: query_.insert(tx.db, "attempt", {**values, "bytes": 0, "user_seconds": 0.0, "system_seconds": 2.5})
+    )
+    assert query_.sound(store.catalog.db, "attempt", "job = ?", (1,)) is not None

@@ -78,7 +78,7 @@ def sum_rows(db: Connection, table: str, columns: Sequence[str], rows: Iterable[
     key, summed = _parts_of(table, tuple(columns))
     same = " AND ".join(f"{name} = ?" for name in KEYS[table])
     statement = f"UPDATE {table} SET crc = ? WHERE {same}"  # noqa: S608  # names of the catalog
-    db.executemany(statement, [(crc_of(summed(row)), *key(row)) for row in rows])
+    db.executemany(statement, [(crc_of(_plain(summed(row))), *key(row)) for row in rows])
 
 
 def sum_table(db: Connection, table: str) -> None:
@@ -92,7 +92,12 @@ def sum_table(db: Connection, table: str) -> None:
 def is_right(columns: Sequence[str], row: tuple[Any, ...]) -> bool:
     """Tell whether a row with all of its columns is what was written."""
     at = columns.index("crc")
-    return bool(row[at] == crc_of(row[:at] + row[at + 1 :]))
+    return bool(row[at] == crc_of(_plain(row[:at] + row[at + 1 :])))
+
+
+def _plain(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a row with whole numbers as integers: what RETURNING gives of a REAL column of SQLite may be one."""
+    return tuple([int(each) if type(each) is float and each.is_integer() else each for each in row])
 
 
 _Picked = Callable[[Sequence[Any]], tuple[Any, ...]]
