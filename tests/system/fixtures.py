@@ -59,9 +59,14 @@ def labresults(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def figures(capsys) -> Callable[[str], None]:
-    """Print what a test found, whatever pytest captures."""
+    """Tell what a test found: at once, or with the others' when `scripts/test` is done."""
 
     def show(line: str) -> None:
+        gathered = os.environ.get("RUNNER_TEST_FIGURES")
+        if gathered:
+            with Path(gathered).open("a") as file:
+                file.write(f"{line}\n")
+            return
         with capsys.disabled():
             sys.stdout.write(f"\n{line}")
 
