@@ -23,6 +23,8 @@ from runner.store.changes import open_change
 from runner.store.check import check_store
 from runner.store.refs import RefMoved
 from tests.store.world import NO_ATTRIBUTES, Body, list_all, read_all
+from tests.system.objectstores import ObjectStore, of_scheme
+from tests.system.objectstores import running as serving
 from tests.system.postgres import Postgres, running
 
 WORKERS = 8
@@ -30,7 +32,10 @@ COMMITS = 67
 CHAIN = ("p1", "p2", "p3")
 ENDED = "SELECT count(*) FROM job WHERE state >= ?"
 LEASE_SECONDS = 3.0
-SECONDS = 150
+AWAY_SECONDS = 10.0
+SECONDS = 240  # a minute where nothing else runs
+
+pytestmark = pytest.mark.timeout(SECONDS + 60)
 
 APPEND = """
 import http.client, os, sys, time
@@ -68,6 +73,7 @@ class Cluster:
     server: Postgres
     url: str
     folder: Path
+    blobs: str
     workers: list[subprocess.Popen[bytes]]
 
     @property
@@ -77,9 +83,7 @@ class Cluster:
 
     def open(self, name: str = "test"):
         hosts = self.folder / name
-        settings = StoreSettings(
-            blobs=str(self.folder / "blobs"), hosts=hosts, lease_seconds=LEASE_SECONDS, allow_network_folder=True
-        )
+        settings = StoreSettings(blobs=self.blobs, hosts=hosts, lease_seconds=LEASE_SECONDS, allow_network_folder=True)
         return open_store(parse(self.url), settings=settings)
 
     def spec(self, name: str, reads: str, victim: bytes) -> Path:
@@ -98,7 +102,7 @@ class Cluster:
     def start(self, number: int, *words: str | Path) -> subprocess.Popen[bytes]:
         variables = {
             "RUNNER_STORE": self.url,
-            "RUNNER_BLOBS": str(self.folder / "blobs"),
+            "RUNNER_BLOBS": self.blobs,
             "RUNNER_STORAGE_HOSTS": str(self.folder / f"host{number}"),
             "RUNNER_STORAGE_LEASE_SECONDS": str(LEASE_SECONDS),
             "RUNNER_WORKER_RECONCILE_SECONDS": "1",
@@ -125,8 +129,8 @@ class Cluster:
 def cluster(tmp_path) -> Iterator[Callable[..., Cluster]]:
     with ExitStack() as parts:
 
-        def begin(victim: bytes = b"-") -> Cluster:
-            cluster = parts.enter_context(_cluster(tmp_path))
+        def begin(victim: bytes = b"-", blobs: str = "") -> Cluster:
+            cluster = parts.enter_context(_cluster(tmp_path, blobs or str(tmp_path / "blobs")))
             specs = [cluster.spec(name, reads, victim) for name, reads in zip(CHAIN, ("data", *CHAIN), strict=False)]
             cluster.workers += [cluster.start(number, "worker", *specs) for number in range(WORKERS)]
             return cluster
@@ -135,9 +139,9 @@ def cluster(tmp_path) -> Iterator[Callable[..., Cluster]]:
 
 
 @contextmanager
-def _cluster(folder: Path) -> Iterator[Cluster]:
+def _cluster(folder: Path, blobs: str) -> Iterator[Cluster]:
     with running() as server:
-        cluster = Cluster(server, server.create(), folder, [])
+        cluster = Cluster(server, server.create(), folder, blobs, [])
         try:
             yield cluster
         finally:
@@ -253,3 +257,26 @@ async def test_the_job_of_a_worker_that_was_killed_is_run_by_another(cluster):
         await judge(workers, store)
         restarts = [job.restarts for job in await jobs.list_jobs(store, "default", limit=1000)]
         assert sorted(restarts)[-2:] == [0, 1]
+
+
+@pytest.fixture
+def s3(built, tmp_path, monkeypatch) -> Iterator[ObjectStore]:
+    with serving(of_scheme("s3", built, tmp_path / "s3")) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+async def test_an_object_store_that_is_away_for_a_while_costs_nothing(cluster, s3):
+    workers = cluster(blobs=s3.place())
+    async with workers.open() as store:
+        with trio.fail_after(SECONDS):
+            await registered(store)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(feed_all, store)
+                await until(store, 20)
+                s3.kill()
+                await trio.sleep(AWAY_SECONDS)
+                await trio.to_thread.run_sync(s3.start)
+            await until(store, COMMITS * len(CHAIN))
+        await judge(workers, store)
