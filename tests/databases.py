@@ -75,6 +75,7 @@ def give_back() -> None:
             db.execute(_END_OTHERS)
             tables = [table for (table,) in db.execute(_TABLES).fetchall()]
             db.execute("; ".join(f'DELETE FROM "{table}"' for table in tables))
+            db.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
         with closing(Session(_url(name))) as session:
             schema.fill(session)
         _free.append(name)

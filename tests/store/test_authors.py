@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 
+import pytest
+
 from runner.model.job import JobInput
 from runner.store import begin, pipelines
 from runner.store.authors import last_written
@@ -89,6 +91,7 @@ async def test_a_squashed_commit_is_stood_for_by_the_one_above_it_and_a_deleted_
     assert await commits_of(store, one, [b"a", b"b"]) == {b"a": one.id}
 
 
+@pytest.mark.sqlite
 async def test_no_history_is_walked_to_learn_who_wrote_a_key(store):
     for number in range(60):
         commit = await commit_objects(store, {b"%03d" % number: b"1"})
@@ -98,6 +101,7 @@ async def test_no_history_is_walked_to_learn_who_wrote_a_key(store):
     assert len(plans.statements) < 10
 
 
+@pytest.mark.sqlite
 async def test_an_older_catalog_learns_who_wrote_what(tmp_path):
     path = tmp_path / "db"
     migrate.upgrade(path, "0008")

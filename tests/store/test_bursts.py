@@ -288,6 +288,7 @@ trio.run(main)
 """
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("phases", "made"), [("open", 1), ("sealed", 1), ("sealed-open", 2)])
 async def test_what_a_dead_process_staged_is_a_commit_when_the_store_is_opened(tmp_path, phases, made):
     folder = tmp_path / "store"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 import trio
 
 from runner.store import commits, jobs, open_store
@@ -17,6 +18,7 @@ async def run(command) -> None:
     await trio.run_process(command, stdout=subprocess.DEVNULL, cwd=ROOT)
 
 
+@pytest.mark.sqlite
 async def test_two_processes_on_one_branch_make_one_history_of_whole_commits(tmp_path):
     folder = tmp_path / "store"
     async with open_store(folder) as store:

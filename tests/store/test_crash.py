@@ -3,7 +3,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 
+import pytest
+
 from tests.store.killing import check, open_victims
+
+pytestmark = pytest.mark.sqlite
 
 KILLS = 8
 

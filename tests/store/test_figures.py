@@ -35,6 +35,7 @@ async def test_jobs_are_counted_by_pipeline_and_state_and_what_waits_by_its_age(
     assert seen.free_bytes > seen.catalog_bytes > 0
 
 
+@pytest.mark.sqlite
 async def test_a_lost_catalog_is_told_and_not_made_anew(store):
     await probe(store)
     catalog = store.folder / CATALOG_NAME

@@ -197,6 +197,7 @@ async def test_a_count_that_belongs_to_no_commit_is_found(store):
     ]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("under", [b"", b"a/"])
 async def test_no_entry_is_looked_at_to_tell_what_a_commit_changed(store, under):
     first = await commit_objects(store, {b"a/1": b"1"})

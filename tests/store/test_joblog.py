@@ -67,6 +67,7 @@ async def test_a_lone_line_is_written_soon_and_many_are_written_together(store, 
     assert chunks(store) <= 3
 
 
+@pytest.mark.sqlite
 async def test_a_window_of_a_long_log_reads_only_the_chunks_it_lies_in(store, key, session, monkeypatch):
     line = {"message": "x" * 1000}
     await write(store, session, [line] * 1000)

@@ -78,6 +78,7 @@ async def test_what_is_usual_is_the_median_of_the_last_successes(store, rows):
     assert await jobs.usual_seconds(store, "default", "b") is None
 
 
+@pytest.mark.sqlite
 async def test_no_other_jobs_are_looked_at(store, rows):
     key = (await jobs.list_jobs(store, "default", limit=1))[0].key
     with read_plans(store) as plans:

@@ -18,6 +18,8 @@ from runner.store.catalog.tables import metadata
 from runner.store.opening import FolderRefused, NetworkFolder
 from runner.store.repos import NoSuchRepo
 
+pytestmark = pytest.mark.sqlite
+
 GOLDEN_SUM = 107_048_986
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from runner.model.job import JobState
 from runner.store import control, deletion, tallies
 from runner.store.begin import take_job
@@ -73,6 +75,7 @@ async def test_a_wrong_count_is_found(store):
     assert [each.what for each in problems] == ["the pipeline of number 1 has 0 jobs of success, not 2"]
 
 
+@pytest.mark.sqlite
 async def test_no_job_that_has_ended_is_looked_at_to_count_them(store):
     await watch(store, pipeline("a", "data"))
     await commit_objects(store, {b"x": b"1"})
@@ -85,6 +88,7 @@ async def test_no_job_that_has_ended_is_looked_at_to_count_them(store):
     assert any("job_state (pipeline=? AND state<?)" in step for step in plans.steps)
 
 
+@pytest.mark.sqlite
 async def test_the_jobs_of_an_older_catalog_are_counted_when_it_is_migrated(tmp_path):
     path = tmp_path / "db"
     migrate.upgrade(path, "0009")

@@ -13,6 +13,8 @@ from runner.store.catalog.sqlite import SqliteCatalog, SqliteWriteConnection
 from runner.store.refusals import NoSuchKey
 from runner.store.writer import StoreUnavailable, Writer
 
+pytestmark = pytest.mark.sqlite
+
 
 class CountingBlobs(MemoryBlobs):
     """Counts the groups that were appended; refuses them while it is full."""
