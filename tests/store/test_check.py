@@ -323,6 +323,7 @@ async def test_a_check_can_be_cancelled(store):
     assert scope.cancelled_caught
 
 
+@pytest.mark.sqlite
 async def test_a_version_that_holds_what_is_gone_is_told(tmp_path):
     folder = tmp_path / "store"
     async with open_store(folder) as store, open_bursts(store) as bursts:

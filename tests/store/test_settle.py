@@ -77,9 +77,9 @@ async def test_a_change_that_nobody_will_finish_is_removed_at_the_next_open(tmp_
             await settle(store)
             change._is_committed = True  # what a kill leaves: an open layer, and its lock free
     async with open_store(tmp_path) as store:
-        assert store.catalog.db.execute("SELECT count(*), min(key) FROM entry").fetchone() == (1, b"a")
+        assert store.catalog.db.execute("SELECT key FROM entry").fetchall() == [(b"a",)]
         assert len(await commits.list_commits(store, "default", "data")) == 1
-    assert sorted(path.name for path in (tmp_path / "locks").iterdir()) == ["writer"]
+    assert {path.name for path in (tmp_path / "locks").iterdir()} <= {"writer"}
 
 
 async def test_large_leftovers_are_removed_in_slots(store, monkeypatch):
