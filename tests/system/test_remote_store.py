@@ -51,7 +51,8 @@ SUITES = {
     "tests/job": ("test_run",),
     "tests/gateway/wire": ("",),
 }
-OF_DISKS = (  # what these look at is a disk's: one pack a process, and writes that are done at once
+OF_DISKS = (  # what these look at is a disk's: its files, one pack a process, writes that are done at once
+    "tests/gateway/wire/test_damage.py",
     "tests/store/test_collect.py::test_a_pack_of_which_little_is_left_is_emptied_and_goes",
     "tests/store/test_job_view.py::test_writes_at_the_end_are_acknowledged_and_kept_or_refused_and_gone",
 )
