@@ -246,7 +246,8 @@ class Session:
     def execute(self, statement: str, parameters: Parameters = (), /) -> Cursor:
         """Run a statement; outside of a transaction once more when the connection turns out to be lost."""
         text, names = _native(statement)
-        values = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
+        given = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
+        values = [_holdable(value) for value in given]
         is_free = self.status in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
         db = self._connected()
         try:
@@ -269,7 +270,7 @@ class Session:
         text, _ = _native(statement)
         cursor = self._connected().cursor()
         with _refusals(self._url):
-            cursor.executemany(text, parameters)
+            cursor.executemany(text, [[_holdable(value) for value in row] for row in parameters])
         return cursor
 
     def scan(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
@@ -475,6 +476,11 @@ def _native(statement: str) -> tuple[str, tuple[str, ...]]:
         return _SAME.get(found[0], found[0])
 
     return _MARKS.sub(mark, statement), tuple(names)
+
+
+def _holdable(value: object) -> object:
+    """Replace U+0000 in text, which the server's text cannot hold."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) and "\0" in value else value
 
 
 class _Number(Loader):
