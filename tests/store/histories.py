@@ -190,7 +190,7 @@ class HistoryMachine(StoreMachine):
     @rule(data=st.data(), repo=repo_names, name=branch_names)
     def fork(self, data, repo, name) -> None:
         if (known := self.repo(repo)) is not None:
-            self.create_branch(repo, name, data.draw(st.sampled_from([None, *sorted(known.commits)])))
+            self.create_branch(repo, name, data.draw(st.sampled_from([None, *known.commits])))
 
     @rule(repo=repo_names, name=st.sampled_from(BRANCHES[1:]))
     def delete_branch(self, repo, name) -> None:
@@ -241,7 +241,7 @@ class HistoryMachine(StoreMachine):
 
     @rule(repo=repo_names, name=branch_names, objects=st.dictionaries(keys, values, max_size=3), gone=st.sets(keys))
     def change(self, repo, name, objects, gone) -> None:
-        """Commit at once, as an import does; what others stage meanwhile stays staged, but for the same keys."""
+        """Commit at once, as an import does; what others stage meanwhile stays staged, but for what this changed."""
         gone -= objects.keys()
         known = self.repos.setdefault(repo, ModelRepo())
         branch = known.branches.setdefault(name, ModelBranch())
@@ -251,9 +251,11 @@ class HistoryMachine(StoreMachine):
             assert made.id == branch.open
             branch.staged |= changed
             return
-        content = laid_over(known.held(branch), changed)
+        held = known.held(branch)
+        changed = objects | {key: None for key in gone if key in held}  # to remove what the head lacks changes nothing
+        content = laid_over(held, changed)
         if made.id == branch.head:
-            assert content == known.held(branch)
+            assert content == held
             return
         known.commits[made.id] = ModelCommit(branch.head, content)
         branch.head = made.id
@@ -367,7 +369,7 @@ class HistoryMachine(StoreMachine):
         known = self.repo(repo)
         if known is None or not known.commits:
             return
-        commit = data.draw(st.sampled_from(sorted(known.commits)))
+        commit = data.draw(st.sampled_from(list(known.commits)))
         is_head = any(branch.head == commit for branch in known.branches.values())
         may = known.stands_on(commit) and not is_head
         self.take_out(repo, commit, squash.squash, may=may)
@@ -377,7 +379,7 @@ class HistoryMachine(StoreMachine):
         known = self.repo(repo)
         if known is None or not known.commits:
             return
-        commit = data.draw(st.sampled_from(sorted(known.commits)))
+        commit = data.draw(st.sampled_from(list(known.commits)))
         if self.take_out(repo, commit, squash.delete, may=not known.stands_on(commit)):
             for branch in known.branches.values():
                 if branch.open == commit:
