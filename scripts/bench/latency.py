@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import trio
 
-from runner.store import Store, events, files, jobs, open_store
+from runner.store import Store, files, jobs, open_store
 from runner.store.catalog import query
 
 ROUNDS = 50
@@ -46,7 +46,7 @@ class Round(NamedTuple):
 async def measure(store: Store, source: Path, number: int) -> Round:
     """Make a commit and wait for its job."""
     (source / "number").write_text(str(number))
-    async with events.listen(store.folder) as news:
+    async with store.hints.listen() as news:
         commit, _ = await files.import_folder(store, source, "default", "data", "master")
         while True:
             found = await jobs.list_jobs(store, "default", id=commit.id)

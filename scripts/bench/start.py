@@ -9,7 +9,6 @@ Promised: the imports of a run take at most 0.25 s more than the frameworks' own
 times as long as those.
 """
 
-import gc
 import json
 import os
 import re
@@ -21,8 +20,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-from runner.host.garbage import OBJECTS_WHILE_IMPORTING
 
 FRAMEWORKS = ("trio", "structlog", "quart_trio", "hypercorn.trio")
 ROUNDS = 15
@@ -36,7 +33,8 @@ SPEC = {
 IMPORTS = """
 import contextlib, gc, importlib, json, sys, time
 given = json.load(sys.stdin)
-gc.set_threshold(given["threshold"], *gc.get_threshold()[1:])
+if given["as_the_runner"]:
+    gc.disable()
 began, cpu = time.perf_counter(), time.process_time()
 for name in given["names"]:
     with contextlib.suppress(ImportError):  # a few are known by another name in the end
@@ -62,7 +60,7 @@ def main() -> None:
         modules = imported_by(command, folder)
         frameworks, more, runs = [], [], []
         for _ in range(rounds):
-            base, all_ = imports(FRAMEWORKS), imports(modules, OBJECTS_WHILE_IMPORTING)
+            base, all_ = imports(FRAMEWORKS), imports(modules, as_the_runner=True)
             frameworks.append(base)
             more.append(Took(all_.wall - base.wall, all_.cpu - base.cpu))
             runs.append(run(command, folder))
@@ -92,9 +90,9 @@ def imported_by(command: list[str], folder: Path) -> list[str]:
     return [name for name in _IMPORTED.findall(told) if name not in ("site", "runner.__main__")]
 
 
-def imports(names: Sequence[str], threshold: int = gc.get_threshold()[0]) -> Took:
-    """Return what it takes to import *names* in a fresh interpreter."""
-    done = python("-c", IMPORTS, text=json.dumps({"names": names, "threshold": threshold}))
+def imports(names: Sequence[str], *, as_the_runner: bool = False) -> Took:
+    """Return what it takes to import *names* in a fresh interpreter, without looking for garbage as the runner does."""
+    done = python("-c", IMPORTS, text=json.dumps({"names": names, "as_the_runner": as_the_runner}))
     return Took(*json.loads(done.stdout))
 
 
