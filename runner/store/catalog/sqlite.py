@@ -138,8 +138,12 @@ class SqliteWriteConnection(WriteConnection):
     refusals = _REFUSALS
 
     def __init__(self, path: Path, lock_path: Path) -> None:
-        self._db = _connect(path, _WRITER_PRAGMAS)
         self._lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._db = _connect(path, _WRITER_PRAGMAS)
+        except BaseException:
+            os.close(self._lock)
+            raise
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -182,8 +186,12 @@ class SqliteWriteConnection(WriteConnection):
 
 def _connect(path: Path, pragmas: Sequence[str]) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
-    for pragma in pragmas:
-        db.execute(f"PRAGMA {pragma}").fetchall()
+    try:
+        for pragma in pragmas:
+            db.execute(f"PRAGMA {pragma}").fetchall()
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
