@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from runner.model.address import parse
-from runner.store import branches, closing, commits, files, open_commits, refs, repos, squash, uploads
+from runner.store import branches, closing, commits, files, objects, open_commits, refs, repos, squash, uploads
+from runner.store.blobs import packs
 from runner.store.bursts import BurstSettings, open_bursts
 from runner.store.catalog import postgres, sqlite
 from runner.store.check import check_store
@@ -114,8 +115,8 @@ class HistoryMachine(StoreMachine):
     def __init__(self) -> None:
         self.patches = pytest.MonkeyPatch()
         self.clock = Clock()
-        for engine in (sqlite, postgres):
-            self.patches.setattr(engine, "time", self.clock)
+        for module in (sqlite, postgres, objects, packs):
+            self.patches.setattr(module, "time", self.clock)
         self.patches.setattr(uploads, "PART_MIN_BYTES", 2)
         self.repos: dict[str, ModelRepo] = {}
         super().__init__()
