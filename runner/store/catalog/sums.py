@@ -1,8 +1,18 @@
 """What each row of the catalog says of itself, so that a flipped byte in it is seen.
 
-A column `crc` holds the CRC-32 of the row's other columns, in their order in the table: it sees any damage of up to
-32 bits in a row, and misses one in 4,000,000,000 of any other. Blobs and manifests have none, they are named by
-digests of what they are, nor have the counts of jobs, which are compared with the jobs.
+A column `crc` holds the CRC-32 of the form that `marshal` gives to the row's other columns, in their order in the
+table.
+It sees for certain whatever leaves that form as long as it was and changes it within 32 bits that follow each other:
+
+- of a text or of bytes, damage within four bytes that leaves the size;
+- of a whole number of 32 bits, any that leaves it one; of a larger one, whose form has 16 bits for every 15 of its own,
+  any within 16 bits that leaves the sign and the count of these;
+- of a fraction, any within 32 bits that leaves it one;
+- and any damage of `crc` itself.
+
+Of all other damage it misses one in 4,000,000,000: of what is longer or shorter than it was, is NULL or no longer so,
+or differs in two places. 0.0 and -0.0 are one to it. Blobs and manifests have none, they are named by digests of what
+they are, nor have the counts of jobs, which are compared with the jobs.
 """
 
 from __future__ import annotations
