@@ -183,5 +183,5 @@ class Writer:
 def _fail(group: Sequence[_Request], message: str, cause: Exception) -> None:
     for request in group:
         request.result = None
-        request.error = StoreUnavailable(message, hint="see whether its disk is full")
+        request.error = StoreUnavailable(message, hint="see whether its disk is full, or its database out of reach")
         request.error.__cause__ = cause
