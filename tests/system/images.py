@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,10 +96,10 @@ class Podman:
 
 
 @contextmanager
-def podman_in(folder: Path) -> Iterator[Podman]:
-    """Give podman a *folder* in memory, of 2 GiB or so; nothing of it stays."""
+def podman_in_memory() -> Iterator[Podman]:
+    """Give podman a folder in memory, of 2 GiB or so; nothing of it stays."""
     _install()
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="podman-"))  # it takes no path longer than 50 characters for its state
     _run("mount", "-t", "tmpfs", "-o", "size=6g", "images", folder)  # packages are synced to disk file by file
     try:
         podman = Podman(folder)

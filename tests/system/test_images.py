@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.images import Podman, podman_in, said
+from tests.system.images import Podman, podman_in_memory, said
 from tests.system.installed import ROOT
 from tests.system.processes import wait_until
 
@@ -24,8 +24,8 @@ STRANGER = "--user=54321:54321"  # no image knows it
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory) -> Iterator[Podman]:
-    with podman_in(tmp_path_factory.getbasetemp() / "podman") as podman:
+def podman() -> Iterator[Podman]:
+    with podman_in_memory() as podman:
         with ThreadPoolExecutor() as threads:
             list(threads.map(podman.make_base, (BASE, OTHER)))
         bases = [f"--build-arg={name}=localhost/{BASE}" for name in ("BASE", "BUILDER")]
