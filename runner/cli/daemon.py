@@ -11,7 +11,7 @@ from typing import Any
 
 from runner.cli.lines import Record, as_json, as_plain
 from runner.cli.looks import look_at
-from runner.host.settings import Settings
+from runner.host.sections import Settings
 
 
 def log_to(settings: Settings) -> Callable[[Record], None]:

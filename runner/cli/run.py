@@ -16,7 +16,7 @@ from runner.host.home import expand_home
 from runner.model.errors import Invalid
 
 if TYPE_CHECKING:
-    from runner.host.settings import Settings
+    from runner.host.sections import Settings
     from runner.model.pipeline import Pipeline
     from runner.supervisor.run import RunRequest
 

@@ -14,7 +14,7 @@ from runner.cli import words
 from runner.cli.looks import Look, look_at, show
 from runner.cli.options import Options, remark
 from runner.host import settings as host_settings
-from runner.host.settings import Settings
+from runner.host.sections import Settings
 from runner.model import address
 from runner.model.address import Address
 from runner.model.commit import Commit

@@ -1,7 +1,7 @@
 """Every setting, from wherever it is said: flag, variable, file, default.
 
-The defaults, with units and reasons, stand in ``conf/runner.toml``; here are the types. This is the only place that
-reads the ``RUNNER_*`` variables.
+The defaults, with units and reasons, stand in ``conf/runner.toml``; their types in `sections`. This is
+the only place that reads the ``RUNNER_*`` variables.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from runner.host.home import NoHome, expand_home
+from runner.host.sections import Settings
 from runner.model import store_url
 from runner.model.errors import Invalid
 from runner.model.store_url import StoreUrl, StoreUrlInvalid
@@ -32,131 +33,9 @@ TAKEN = frozenset(
     for name in ("ARCH", "DEBUG", "ENVIRONMENT", "NAME", "OS", "PERFLOG", "TEMP", "TOOL_CACHE", "TRACKING_ID", "USER")
 )
 
-Inject = Literal["all", "s3-only", "compat"]
-
 
 class SettingInvalid(Invalid):
     """A setting has an unknown name or a value that it cannot have; the message says where it was said."""
-
-
-@dataclass(frozen=True, slots=True)
-class StorageSettings:
-    """``[storage]``."""
-
-    hosts: Path
-    lease_seconds: float
-    allow_network_folder: bool
-    retry_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class GcSettings:
-    """``[gc]``."""
-
-    grace_seconds: float
-    remote_grace_seconds: float
-    quarantine_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class GatewaySettings:
-    """``[gateway]``."""
-
-    listen: str
-    advertise: str
-    region: str
-    idle_seconds: float
-    drain_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class ServeSettings:
-    """``[serve]``; *tls_cert* and *tls_key* None: plain HTTP."""
-
-    listen: str
-    commit_idle_seconds: float
-    commit_max_seconds: float
-    commit_max_keys: int
-    tls_cert: Path | None
-    tls_key: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class AdminSettings:
-    """``[admin]``; *listen* empty: there is no admin port."""
-
-    listen: str
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """``[worker]``."""
-
-    reconcile_seconds: float
-    coalesce: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SidecarSettings:
-    """``[sidecar]``; *tls_cert* and *tls_key* None: plain HTTP."""
-
-    listen: str
-    env_seconds: float
-    lost_seconds: float
-    tls_cert: Path | None
-    tls_key: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class AuthSettings:
-    """``[auth]``."""
-
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class JobSettings:
-    """``[job]``."""
-
-    inject: Inject
-    hide: tuple[str, ...]
-    private_tmp: bool
-    namespaces: Literal["auto", "off"]
-    grace_seconds: float
-    core_bytes: int
-    open_files: int
-    limits: Literal["auto", "off"]
-    egress_seconds: float
-    record_environment: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SecretsSettings:
-    """``[secrets]``; *folder* None: there is none."""
-
-    folder: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All of them."""
-
-    store: Path | StoreUrl
-    blobs: str
-    project: str
-    log_format: Literal["auto", "plain", "json"]
-    log_level: Literal["debug", "info", "warning", "error"]
-    log_stream: Literal["stderr", "stdout"]
-    storage: StorageSettings
-    gc: GcSettings
-    gateway: GatewaySettings
-    serve: ServeSettings
-    admin: AdminSettings
-    worker: WorkerSettings
-    sidecar: SidecarSettings
-    auth: AuthSettings
-    job: JobSettings
-    secrets: SecretsSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runner.host.cgroups import CPU, MEMORY, Cgroups
-from runner.host.settings import JobSettings
+from runner.host.sections import JobSettings
 from runner.model.pipeline import Pipeline
 from runner.spec.quantities import NotAQuantity, parse_quantity
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.host.cgroups import Cgroups
 from runner.host.objectstores import Location
 from runner.host.process import Isolation, User
-from runner.host.settings import JobSettings
+from runner.host.sections import JobSettings
 from runner.host.spans import Spans
 from runner.job.datums import InputNotSupported
 from runner.job.egress import target_of

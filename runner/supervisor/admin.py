@@ -18,7 +18,8 @@ from runner.console.metrics import Metrics, metrics_routes
 from runner.console.server import serve
 from runner.host.beside import beside
 from runner.host.listen import AddressTaken, listen, split_bind
-from runner.host.settings import Settings, default_of
+from runner.host.sections import Settings
+from runner.host.settings import default_of
 from runner.host.signals import Stop
 from runner.store import Store
 from runner.store.aside import probe

@@ -13,7 +13,7 @@ from runner.gateway.options import Access, GatewayOptions
 from runner.gateway.principal import Token, Views, only
 from runner.gateway.server import serve
 from runner.host.beside import beside
-from runner.host.settings import GatewaySettings
+from runner.host.sections import GatewaySettings
 from runner.model.errors import Invalid
 from runner.store.view import View
 

@@ -18,7 +18,7 @@ from runner.host.environment import inherited_environment
 from runner.host.log import Log, Record
 from runner.host.process import NO_ISOLATION, find_isolation
 from runner.host.redact import Redactor
-from runner.host.settings import Settings
+from runner.host.sections import Settings
 from runner.host.signals import Stop, watch_signals
 from runner.host.spans import Spans
 from runner.job.outcome import JobOutcome

@@ -12,7 +12,7 @@ from runner.gateway.principal import Grant, Principal, Views
 from runner.host.beside import beside
 from runner.host.log import Log, Record
 from runner.host.redact import Redactor
-from runner.host.settings import ServeSettings, Settings
+from runner.host.sections import ServeSettings, Settings
 from runner.host.signals import Stop, watch_signals
 from runner.store import Store, accounts
 from runner.store.bursts import Bursts, BurstSettings, open_bursts

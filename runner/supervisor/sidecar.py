@@ -21,7 +21,7 @@ from runner.host.listen import listen
 from runner.host.log import Log, Record
 from runner.host.process import NO_ISOLATION
 from runner.host.redact import Redactor
-from runner.host.settings import Settings
+from runner.host.sections import Settings
 from runner.host.signals import Stop, watch_signals
 from runner.job.foreign import prepare_foreign, run_foreign
 from runner.job.otherside import OtherSide

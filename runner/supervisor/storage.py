@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 
-from runner.host.settings import Settings
+from runner.host.sections import Settings
 from runner.store import Store, StoreSettings, open_store
 
 

@@ -15,7 +15,7 @@ from runner.gateway.options import GatewayOptions
 from runner.host.beside import beside
 from runner.host.log import Log, Record
 from runner.host.redact import Redactor
-from runner.host.settings import Settings
+from runner.host.sections import Settings
 from runner.host.signals import Stop, watch_signals
 from runner.job.prepare import JobHost, prepare
 from runner.job.run import run_job
