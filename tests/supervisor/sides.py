@@ -18,6 +18,7 @@ from runner.model.errors import NotFound
 from runner.model.job import Job
 from runner.store import Store, commits, files, jobs, open_store
 from runner.store.check import check_store
+from tests import databases
 
 SECONDS = 90
 WRITE = """
@@ -62,7 +63,7 @@ class Sides:
     ) -> Sidecar:
         words = ("sidecar", "spec.json", "--share", str(self.share), *inputs, "--listen", "127.0.0.1:0", *options)
         variables = {
-            "RUNNER_STORE": str(self.store),
+            "RUNNER_STORE": databases.name_of(self.store),
             "RUNNER_ADMIN_LISTEN": "127.0.0.1:0",
             "RUNNER_JOB_GRACE_SECONDS": "2",
             "RUNNER_SIDECAR_LOST_SECONDS": "8",
@@ -83,7 +84,7 @@ class Sides:
     def ask(self, *words: str, status: int = 0) -> Any:
         """Run a command of the runner and return its document."""
         done = subprocess.run(
-            [sys.executable, "-m", "runner", "--store", str(self.store), *words, "-o", "json"],
+            [sys.executable, "-m", "runner", "--store", databases.name_of(self.store), *words, "-o", "json"],
             stdout=subprocess.PIPE,
             check=False,
         )
