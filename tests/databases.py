@@ -2,7 +2,7 @@
 
 The folder still holds the blobs and what belongs to the host, so that the tests are the same; processes find each other
 by the database alone. What a test starts as a process of its own gets the database by `name_of`. Tests about the files
-of SQLite, and about one host, carry the marker `sqlite` and are left out.
+or the speed of SQLite, or about one host, carry the marker `sqlite` and are left out.
 """
 
 import os
