@@ -73,8 +73,8 @@ class Sides:
         return Sidecar(process)
 
     def run(self, *command: str) -> subprocess.Popen[str]:
-        """Start the user's side."""
-        wait_until((self.share / "run").exists)
+        """Start the user's side, once a sidecar has put it there."""
+        wait_until(self._has_script)
         return self._start([str(self.share / "run"), *command], {})
 
     def command(self, program: str) -> subprocess.Popen[str]:
@@ -126,6 +126,14 @@ class Sides:
     def result(self) -> tuple[int, str]:
         status, sentence, _ = (self.share / "result").read_text().split("\n")
         return int(status), sentence
+
+    def _has_script(self) -> bool:
+        """Tell whether a sidecar has put the script there; raises what they said when all have ended without."""
+        is_over = all(process.poll() is not None for process in self._started)
+        if (self.share / "run").exists():
+            return True
+        assert not is_over, [(process.returncode, process.stderr.read()) for process in self._started]
+        return False
 
     def _start(self, words: list[str], variables: dict[str, str], *, umask: int = 0o022) -> subprocess.Popen[str]:
         process = subprocess.Popen(
