@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from itertools import islice
@@ -96,14 +96,20 @@ class JobDatums:
             JobLost: Somebody else decided about the job.
         """
         db = self._store.catalog.db
-        self._base = datums.find_base(db, self._job) if skip else None
+        self._base = base = datums.find_base(db, self._job) if skip else None
         pending = iter(planned)
+        keys: list[bytes] = []
         while some := list(islice(pending, datums.ROWS_PER_WRITE)):
-            rows = [(each, datums.find_former(db, self._base, each) if self._base else None) for each in some]
+            rows = [(each, datums.find_former(db, base, each) if base else None) for each in some]
             await self._write(partial(_put, job=self._job, rows=rows))
-            for _, former in rows:
-                if former is not None and self._base is not None:
-                    await self._carry(self._base, former)
+            for source in [former.source for _, former in rows if former is not None]:
+                for found in datums.keys_of(db, source):
+                    keys += found
+                    if base and len(keys) >= datums.ROWS_PER_WRITE:
+                        await self._carry(base, keys)
+                        keys = []
+        if base and keys:
+            await self._carry(base, keys)
         if self._carried is not None:
             await self._write(partial(_seal, layer=self._carried))
 
@@ -137,12 +143,11 @@ class JobDatums:
                         return folder
         return None
 
-    async def _carry(self, base: Base, former: Former) -> None:
-        """Take the output of a datum over from the base job."""
-        for keys in datums.keys_of(self._store.catalog.db, former.source):
-            if self._carried is None:
-                self._carried = await self._write(partial(_open_carried, job=self._job, owner=self._owner.name))
-            await self._write(partial(datums.carry, layer=self._carried, base=base, keys=keys))
+    async def _carry(self, base: Base, keys: Collection[bytes]) -> None:
+        """Take objects over from the base job: those of many datums at once, since each write waits for the disk."""
+        if self._carried is None:
+            self._carried = await self._write(partial(_open_carried, job=self._job, owner=self._owner.name))
+        await self._write(partial(datums.carry, layer=self._carried, base=base, keys=sorted(set(keys))))
 
     async def _write(self, function: Callable[[Transaction], T]) -> T:
         return await self._store.writer.write(fenced(self._owner, function))
