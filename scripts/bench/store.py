@@ -3,6 +3,7 @@
     python scripts/bench/store.py            # the full sizes, some minutes
     python scripts/bench/store.py --small    # a tenth, to see that it runs
     python scripts/bench/store.py jobs       # a part of it
+    python scripts/bench/store.py scale --store postgresql://…    # a part, in an empty database
 
 Every figure is a median of interleaved rounds, as time that passed and, in parentheses, time of the processor; what
 counts is the ratio, since machines differ and are noisy. The figures stand in docs/performance.md.
@@ -21,11 +22,24 @@ import trio
 from blake3 import blake3
 from measure import Watch, head, measured, median, peak_mib, show
 
+from runner.model import store_url
 from runner.model.address import parse
 from runner.model.entry import Attributes
 from runner.model.job import DatumState, JobInput
 from runner.model.pipeline import PfsInput, Pipeline, Transform
-from runner.store import Store, begin, branches, commits, files, open_store, pipelines, repos, staging, tree
+from runner.store import (
+    Store,
+    StoreSettings,
+    begin,
+    branches,
+    commits,
+    files,
+    open_store,
+    pipelines,
+    repos,
+    staging,
+    tree,
+)
 from runner.store.catalog import query
 from runner.store.catalog.codes import DATUM_STATE, EntryKind
 from runner.store.changes import open_change
@@ -58,8 +72,7 @@ async def fill(store: Store, layer: int, rows: Iterable[Row]) -> None:
     """Write rows into an open layer as quickly as the catalog takes them; their content is one blob."""
 
     def write(tx, slot):
-        for row in slot:
-            staging.put_row(tx, layer, row)
+        staging.put_rows(tx, layer, slot)
 
     slot = []
     for row in rows:
@@ -181,6 +194,8 @@ def rows_of(db, table: str) -> int:
 
 def catalog_bytes(store: Store) -> int:
     """Return the size of the database without its log, after what the log holds was moved there."""
+    if not store.engine.has_folder:
+        return store.engine.size_bytes()
     pages, size = (query.value(store.catalog.db, f"PRAGMA {name}") for name in ("page_count", "page_size"))
     return pages * size
 
@@ -299,7 +314,7 @@ async def import_again(store: Store, folder: Path, count: int) -> None:
         print(f"  {what}: {took.wall:.2f} s ({took.cpu:.2f}), {news}, {rows:,} rows")
 
 
-async def main(parts: Collection[str], *, small: bool) -> None:
+async def main(parts: Collection[str], url: str, *, small: bool) -> None:
     part = 10 if small else 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -312,7 +327,9 @@ async def main(parts: Collection[str], *, small: bool) -> None:
         }
         for what, act in acts.items():
             if what in parts or not parts:
-                async with open_store(folder / what) as store:
+                where = store_url.parse(url) if url else folder / what
+                settings = StoreSettings(blobs=str(folder / "blobs"), hosts=folder) if url else StoreSettings()
+                async with open_store(where, settings=settings) as store:
                     await act(store)
 
 
@@ -320,5 +337,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help="scale, history, jobs, datums, imports; none: all")
     parser.add_argument("--small", action="store_true", help="a tenth of everything")
+    parser.add_argument("--store", default="", help="URL of an empty database, for one part")
     given = parser.parse_args()
-    trio.run(partial(main, given.parts, small=given.small))
+    if given.store and len(given.parts) != 1:
+        parser.error("--store takes one part")
+    trio.run(partial(main, given.parts, given.store, small=given.small))

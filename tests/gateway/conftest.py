@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from runner.model.pipeline import PfsInput, Pipeline, Transform
 from runner.store import begin, changes, opening, pipelines
 from runner.store.attempts import AttemptSession
 from runner.store.view import View
-from tests import databases
 from tests.gateway.bucket import Bucket, open_bucket
 from tests.gateway.caller import Caller
 
@@ -63,7 +63,7 @@ class Worlds:
     async def open(self) -> AsyncIterator[AttemptSession]:
         """Begin an attempt of a job that has `INPUTS` in the bucket ``in``."""
         folder = self.folders.mktemp("world") / "store"
-        databases.copy(self.template, folder)
+        shutil.copytree(self.template, folder)
         pinned = JobInput("in", "default", "in", "master", self.commit)
         async with (
             opening.open_store(folder) as store,
@@ -77,9 +77,7 @@ class Worlds:
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
     """For tests that need many jobs."""
     template = tmp_path_factory.mktemp("template") / "store"
-    commit = trio.run(_make_store, template)
-    databases.keep(template)
-    return Worlds(template, commit, tmp_path_factory)
+    return Worlds(template, trio.run(_make_store, template), tmp_path_factory)
 
 
 @pytest.fixture
