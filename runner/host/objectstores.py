@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -33,6 +34,12 @@ _CREDENTIALS = {
     "gs": ("GOOGLE_*",),
     "az": ("AZURE_*", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"),
 }
+_ANSWER = re.compile(
+    r"performing [A-Z]+ (?P<url>\S+) in .*?status code: (?P<status>\d{3}[^:<\n]*)(?:.*?<Message>(?P<said>[^<]*))?",
+    re.DOTALL,
+)
+_PLAIN = re.compile(r"http://[^/\s]+(?=\S* in \S+ - HTTP error: builder error)")
+_MISTAKES = ("400", "401", "403", "404")
 _QUERY = re.compile(r"\?[^\s\"')]*")
 _USER = re.compile(r"://[^/@\s]+@")
 
@@ -117,7 +124,30 @@ def is_failure(error: BaseException) -> bool:
     return isinstance(error, (BaseError, OSError))
 
 
+def is_mistake(error: BaseException) -> bool:
+    """Tell whether a failure is its user's to mend: a wrong bucket or region, or variables that do not open it.
+
+    What was never asked of anybody is one, since only the variables can have been wrong.
+    """
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError, UnknownConfigurationKeyError
+
+    wrong = (FileNotFoundError, PermissionDeniedError, UnauthenticatedError, UnknownConfigurationKeyError)
+    text = str(error)
+    answer = _ANSWER.search(text)
+    if answer is not None:
+        return answer["status"][:3] in _MISTAKES
+    return isinstance(error, wrong) or bool(_PLAIN.search(text)) or (is_failure(error) and "performing" not in text)
+
+
 def sentence(error: BaseException) -> str:
-    """Return the first line of what the library says, without what may be a signature or a password."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return _USER.sub("://", _QUERY.sub("", first))
+    """Return in one line what the store or the library says, without what may be a signature or a password."""
+    text = str(error)
+    if answer := _ANSWER.search(text):
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(answer["url"]))
+        said = unescape(answer["said"] or "").strip().partition("\n")[0].rstrip(".")
+        found = f"{origin} answered {answer['status'].strip()}" + (f": {said}" if said else "")
+    elif plain := _PLAIN.search(text):
+        found = f"{plain[0]} is not encrypted, and no variable such as AWS_ALLOW_HTTP=true allows that"
+    else:
+        found = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    return _USER.sub("://", _QUERY.sub("", found))

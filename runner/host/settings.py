@@ -101,7 +101,7 @@ def resolve(
     store, hosts = said["store"], said["storage.hosts"]
     if not store.value:
         said["store"] = Value("store", str(_default_store(environ)), store.origin)
-    elif "://" in str(store.value):
+    elif store_url.looks_like_url(str(store.value)):
         try:
             said["store"] = Value("store", store_url.parse(str(store.value)), store.origin)
         except StoreUrlInvalid as exc:  # it repeats nothing that may be a password

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import unquote, urlsplit
@@ -9,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 from runner.model.errors import Invalid
 
 SCHEMES = ("postgresql", "postgres")
+
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
 
 
 class StoreUrlInvalid(Invalid):
@@ -36,6 +39,11 @@ class StoreUrl:
         return sha256(self.text.rpartition("@")[2].removeprefix("postgresql://").encode()).hexdigest()[:16]
 
 
+def looks_like_url(text: str) -> bool:
+    """Tell whether *text* was meant for a URL, also when a slash of it is missing; a folder ``x:`` is ``./x:``."""
+    return _SCHEME.match(text) is not None
+
+
 def is_store_url(text: str) -> bool:
     """Tell whether *text* names a store by a URL."""
     return text.partition("://")[0] in SCHEMES and "://" in text
@@ -57,6 +65,7 @@ def parse(text: str) -> StoreUrl:
         host = database = user = ""
     if not database or not is_store_url(text):
         raise StoreUrlInvalid(
-            "the URL of the store cannot be read", hint="write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+            "the URL of the store cannot be read",
+            hint="write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or a folder; object stores are for --blobs",
         ) from None
     return StoreUrl(text, f"postgresql://{user + '@' if user else ''}{host}/{database}")

@@ -16,6 +16,7 @@ from runner.model.errors import Invalid, Unavailable
 from runner.model.store_url import StoreUrl
 from runner.store import settle
 from runner.store.blobs import located
+from runner.store.blobs.system import MISTAKES
 from runner.store.catalog import query, schema
 from runner.store.catalog.engine import Engine, WriteConnection
 from runner.store.catalog.query import Connection, insert, value
@@ -53,7 +54,11 @@ class BlobsNowhere(Invalid):
 
 
 class FolderRefused(Unavailable):
-    """The operating system does not let the store's folder be made or opened."""
+    """The store's folder cannot be made or opened for want of room, or because its disk failed."""
+
+
+class FolderForbidden(Invalid):
+    """The store's folder cannot be one, or is not for us."""
 
 
 @asynccontextmanager
@@ -65,7 +70,8 @@ async def open_store(where: Path | StoreUrl, *, settings: StoreSettings | None =
 
     Raises:
         NetworkFolder, NotAStore, NewerFormat, OlderFormat, StoreUrlInvalid: (Invalid)
-        BlobsElsewhere, BlobsTaken, BlobsNowhere, LocationInvalid, ExtraMissing: (Invalid)
+        BlobsElsewhere, BlobsTaken, BlobsNowhere, LocationInvalid, ExtraMissing, PlaceRefused: (Invalid)
+        CatalogForbidden, FolderForbidden: (Invalid)
         FolderRefused, CatalogRefused, StorageFailed: (Unavailable)
         CatalogDamaged, RowDamaged: (Corrupt)
         Whatever the block raises, as it is.
@@ -149,7 +155,8 @@ def _prepare(where: Path | StoreUrl, settings: StoreSettings) -> tuple[Path, Eng
         engine.prepare()
     except OSError as exc:
         hint = f"choose a folder that can be written with {'--store' if engine.has_folder else '[storage] hosts'}"
-        raise FolderRefused(f"the store's folder {folder} cannot be used: {exc.strerror}", hint=hint) from exc
+        refused = FolderForbidden if exc.errno in MISTAKES else FolderRefused
+        raise refused(f"the store's folder {folder} cannot be used: {exc.strerror}", hint=hint) from exc
     return folder, engine
 
 

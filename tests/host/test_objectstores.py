@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import obstore
 import pytest
 
-from runner.host.objectstores import LocationInvalid, is_failure, locate, sentence
+from runner.host.objectstores import LocationInvalid, is_failure, is_mistake, locate, sentence
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def test_variables_make_a_client_and_no_request(monkeypatch):
     with pytest.raises(Exception, match="Account must be specified") as caught:
         locate("az://container", "blobs").open(1)
     assert is_failure(caught.value)
+    assert is_mistake(caught.value)
     assert sentence(caught.value) == "Generic MicrosoftAzure error: Account must be specified"
 
 
@@ -51,3 +53,35 @@ def test_a_sentence_is_one_line_without_a_signature_or_a_password():
 def test_a_mistake_of_ours_is_no_failure_of_the_store():
     assert not is_failure(ValueError("start: 2 end: 2"))
     assert is_failure(FileNotFoundError())
+
+
+ANSWER = (
+    "Generic S3 error: Error performing GET http://host:9000/bucket/x?sig=secret in 12ms - Server returned non-2xx "
+    'status code: {}: <?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>Some</Code>'
+    "<Message>The region &#34;x&#34; is wrong.\nTime: now</Message></Error>\n\nDebug source:\nGeneric {{"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_users"),
+    [("400 Bad Request", True), ("403 Forbidden", True), ("404 Not Found", True), ("500 Internal Server Error", False)],
+)
+def test_what_a_store_answers_is_told_in_its_words_and_by_who_must_act(status, is_users):
+    error = FileNotFoundError(ANSWER.format(status))
+    assert sentence(error) == f'http://host:9000 answered {status}: The region "x" is wrong'
+    assert is_mistake(error) is is_users
+
+
+def test_plain_http_that_was_not_allowed_says_which_variable_allows_it(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.delenv("AWS_ALLOW_HTTP", raising=False)
+    with pytest.raises(Exception, match="performing") as caught:
+        obstore.get(locate("s3://bucket", "blobs").open(0.1), "x")
+    assert is_mistake(caught.value)
+    assert "AWS_ALLOW_HTTP=true" in sentence(caught.value)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    with pytest.raises(Exception, match="performing") as caught:
+        obstore.get(locate("s3://bucket", "blobs").open(0.1), "x")
+    assert not is_mistake(caught.value)

@@ -82,7 +82,7 @@ def test_a_named_file_must_be_there(world):
         (
             "store = 'mysql://db/x'\n",
             "the URL of the store cannot be read",
-            "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+            "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or a folder; object stores are for --blobs",
         ),
         ("project = \n", "cannot be read", ""),
     ],
@@ -138,6 +138,13 @@ def test_where_there_is_no_home_folder_the_store_must_be_said(monkeypatch, tmp_p
         resolve({}, None, environ={}, folder=tmp_path)
     with pytest.raises(NoHome, match="~/data"):
         resolve({"store": "~/data"}, None, environ={}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("said", ["s3://bucket/x", "s3:/bucket", "postgresql:/db/x", "file:///data"])
+def test_a_store_that_was_meant_for_a_url_is_never_a_folder_of_that_name(tmp_path, said):
+    with pytest.raises(SettingInvalid, match="the URL of the store cannot be read"):
+        resolve({"store": said}, None, environ={}, folder=tmp_path)
+    assert resolve({"store": f"./{said}"}, None, environ={}, folder=tmp_path).settings.store == Path(said)
 
 
 def test_the_password_of_a_store_is_in_no_text_of_the_settings(tmp_path):

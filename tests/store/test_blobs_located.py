@@ -9,7 +9,7 @@ from runner.host.objectstores import LocationInvalid
 from runner.store import StoreSettings, blobs, open_store
 from runner.store.blobs import StorageFailed, located
 from runner.store.blobs.located import BlobsElsewhere
-from runner.store.blobs.mark import BlobsTaken, claim
+from runner.store.blobs.mark import BlobsTaken, PlaceRefused, claim
 from runner.store.blobs.remote import RemoteBlobs
 from runner.store.check import check_store
 from tests.store.world import commit_objects, content
@@ -61,7 +61,9 @@ async def test_a_folder_for_blobs_that_is_not_there_any_more_is_not_made_anew(tm
             pass
 
 
-@pytest.mark.parametrize("url", ["ftp://host/x", "s3://", "s3://key:secret@bucket/x", "s3://bucket/x?token=secret"])
+@pytest.mark.parametrize(
+    "url", ["ftp://host/x", "s3://", "s3:/bucket/x", "s3://key:secret@bucket/x", "s3://bucket/x?token=secret"]
+)
 async def test_a_place_for_blobs_that_makes_no_sense_is_refused_and_another_may_be_said(tmp_path, url):
     with pytest.raises(LocationInvalid) as caught:
         async with open_store(tmp_path / "s", settings=StoreSettings(blobs=url)):
@@ -73,6 +75,15 @@ async def test_a_place_for_blobs_that_makes_no_sense_is_refused_and_another_may_
         async with open_store(tmp_path / "s", settings=StoreSettings(blobs=url)):
             pass
     assert "secret" not in caught.value.message
+
+
+async def test_a_folder_for_blobs_that_cannot_be_is_for_its_user_to_mend_and_another_may_be_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(PlaceRefused, match="Not a directory"):
+        async with open_store(tmp_path / "s", settings=StoreSettings(blobs=str(tmp_path / "file" / "b"))):
+            pass
+    async with open_store(tmp_path / "s", settings=StoreSettings(blobs=str(tmp_path / "b"))):
+        pass
 
 
 @pytest.mark.parametrize("size", [10, 200_000])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import re
 import sqlite3
 import sys
@@ -15,7 +16,7 @@ from runner.store.blobs import StoreFull
 from runner.store.catalog import migrate, schema, sums
 from runner.store.catalog.sqlite import CATALOG_NAME, Sqlite
 from runner.store.catalog.tables import metadata
-from runner.store.opening import FolderRefused, NetworkFolder
+from runner.store.opening import FolderForbidden, FolderRefused, NetworkFolder
 from runner.store.repos import NoSuchRepo
 
 pytestmark = pytest.mark.sqlite
@@ -234,10 +235,21 @@ async def test_a_file_system_is_known_by_its_magic_number(tmp_path, monkeypatch)
     assert opening.network_file_system(Path("/proc")) == "proc"
 
 
-async def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
+async def test_a_folder_that_cannot_be_made_is_for_its_user_to_mend(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FolderRefused):
+    with pytest.raises(FolderForbidden, match="Not a directory") as caught:
         async with open_store(tmp_path / "file" / "s"):
+            pass
+    assert "--store" in caught.value.hint
+
+
+async def test_a_folder_that_a_full_disk_has_no_room_for_may_be_made_later(tmp_path, monkeypatch):
+    def refuse(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(FolderRefused, match="No space"):
+        async with open_store(tmp_path / "s"):
             pass
 
 

@@ -13,7 +13,7 @@ from runner.host import objectstores
 from runner.store import StoreSettings, open_store, repos
 from runner.store.blobs import BlobMissing, Place, StorageFailed
 from runner.store.blobs.located import open_blobs, take
-from runner.store.blobs.mark import MARK, BlobsTaken
+from runner.store.blobs.mark import MARK, BlobsTaken, PlaceRefused
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
 from tests.store.contract_blobs import BackendContract, digest_of, payload_of, publish, stored
@@ -131,7 +131,9 @@ def test_an_object_that_is_gone_is_missing_and_a_place_that_is_gone_is_out_of_re
 
 
 def test_a_bucket_that_is_not_there_is_one_clear_sentence(server):
-    with pytest.raises(StorageFailed, match=rf"cannot use {server.scheme}://no-such-bucket/x: ") as caught:
+    with pytest.raises(
+        PlaceRefused, match=rf"cannot use {server.scheme}://no-such-bucket/x: .* answered 404"
+    ) as caught:
         take(f"{server.scheme}://no-such-bucket/x", STORE, AWAY_SECONDS)
     assert "\n" not in caught.value.message
 
@@ -168,6 +170,9 @@ def test_credentials_that_are_wrong_are_one_clear_sentence(server, place, tmp_pa
         blobs.append([payload_of(b"x")])
     assert "bm90LXRoZS1zZWNyZXQ=" not in caught.value.message
     assert "credentials" in caught.value.hint
+    with pytest.raises(PlaceRefused) as refused:  # of a new store no job waits
+        take(server.place(), STORE, AWAY_SECONDS)
+    assert "bm90LXRoZS1zZWNyZXQ=" not in refused.value.message
 
 
 async def test_a_collection_puts_small_packs_together_and_loses_nothing(place, tmp_path):

@@ -79,6 +79,36 @@ def test_the_database_of_another_program_stays_as_it_is(url):
         assert db.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (1,)
 
 
+@pytest.mark.parametrize(
+    ("said", "told", "advice"),
+    [
+        ({"password": "wrong"}, "password authentication failed", "PGPASSWORD"),
+        ({"password": ""}, "no password supplied", "PGPASSWORD"),
+        ({"username": "nobody"}, "password authentication failed", "PGPASSWORD"),
+        ({"path": "/nowhere"}, 'database "nowhere" does not exist', "createdb"),
+        ({"query": "sslmode=require"}, "does not support SSL", "URL"),
+        ({"query": "sslmode=nonsense"}, "invalid sslmode value", "URL"),
+        ({"username": "guest", "password": "guest"}, "permission denied for schema public", "GRANT"),
+    ],
+    ids=["password", "none", "user", "database", "tls", "mode", "rights"],
+)
+async def test_what_no_waiting_mends_is_for_the_user_and_tells_no_password(postgres, settings, said, told, advice):
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as db:
+        if not db.execute("SELECT 1 FROM pg_roles WHERE rolname = 'guest'").fetchone():
+            db.execute("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+    made = psycopg.conninfo.conninfo_to_dict(postgres.create())
+    parts = {"username": made["user"], "password": made["password"], "path": f"/{made['dbname']}", "query": ""} | said
+    who = f"{parts['username']}:{parts['password']}"
+    url = store_url.parse(f"postgresql://{who}@{made['host']}:{made['port']}{parts['path']}?{parts['query']}")
+    with pytest.raises(schema.CatalogForbidden, match=told) as caught:
+        async with open_store(url, settings=settings):
+            pass
+    with pytest.raises(schema.CatalogForbidden, match=told):
+        Postgres(url).migrate()
+    assert advice in caught.value.hint
+    assert f":{parts['password']}@" not in f"{caught.value.message}{caught.value.hint}"
+
+
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_a_restart_of_the_server_is_survived_by_reads_and_writes(postgres, url, settings, mode):
     async with open_store(url, settings=settings) as store:

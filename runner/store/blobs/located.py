@@ -13,10 +13,11 @@ from pathlib import Path
 from runner.host import objectstores
 from runner.host.home import expand_home
 from runner.model.errors import Invalid
+from runner.model.store_url import looks_like_url
 from runner.store.blobs import Blobs, StorageFailed
 from runner.store.blobs.local import LocalBlobs
-from runner.store.blobs.mark import MARK, BlobsTaken, claim, taken
-from runner.store.blobs.system import refusals
+from runner.store.blobs.mark import MARK, BlobsTaken, PlaceRefused, claim, taken
+from runner.store.blobs.system import MISTAKES, refusals
 
 OWN = ""
 """The folder ``blobs`` of the store itself."""
@@ -36,6 +37,10 @@ def canonical(said: str) -> str:
         return OWN
     scheme, is_url, rest = said.partition("://")
     if not is_url:
+        if looks_like_url(said):
+            raise objectstores.LocationInvalid(
+                f"blobs cannot use {said}", hint=f"write {objectstores.FORMS}, or ./{said} for a folder of that name"
+            )
         return str(expand_home(said).absolute())
     objectstores.locate(said, "blobs")
     return f"{scheme}://{rest.rstrip('/')}"
@@ -45,20 +50,21 @@ def take(place: str, store: str, retry_seconds: float) -> None:
     """Claim *place* for a store that is about to be made, by its id.
 
     Raises:
-        LocationInvalid, ExtraMissing, BlobsTaken: (Invalid)
+        LocationInvalid, ExtraMissing, BlobsTaken, PlaceRefused: (Invalid)
         StorageFailed: (Unavailable)
     """
     if "://" in place:
         location = objectstores.locate(place, "blobs")
         claim(partial(location.open, retry_seconds), place, store)
     elif place != OWN:
-        with refusals(place):
-            Path(place).mkdir(parents=True, exist_ok=True)
-            try:
-                with Path(place, MARK).open("x", encoding="utf-8") as mark:
-                    mark.write(f"{store}\n")
-            except FileExistsError:
-                _check_folder(place, store)
+        try:
+            with refusals(place):
+                Path(place).mkdir(parents=True, exist_ok=True)
+                _mark_folder(place, store)
+        except StorageFailed as exc:
+            if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in MISTAKES:
+                raise PlaceRefused(exc.message, hint="choose a folder that can be written with --blobs") from exc
+            raise
 
 
 def open_blobs(place: str, own: Path, store: str, retry_seconds: float) -> Blobs:
@@ -89,6 +95,14 @@ def open_blobs(place: str, own: Path, store: str, retry_seconds: float) -> Blobs
 def credentials_of(place: str) -> Sequence[str]:
     """Return patterns of the variables that may hold what opens *place*."""
     return objectstores.locate(place, "blobs").credentials if "://" in place else ()
+
+
+def _mark_folder(place: str, store: str) -> None:
+    try:
+        with Path(place, MARK).open("x", encoding="utf-8") as mark:
+            mark.write(f"{store}\n")
+    except FileExistsError:
+        _check_folder(place, store)
 
 
 def _check_folder(place: str, store: str) -> None:

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 MARK = "runner-store"
+_HINT = "its bucket has to be there, and the variables of its SDK to hold what may write to it"
 
 
 class BlobsTaken(Invalid):
     """The place for blobs is another store's: its collections would remove what they do not know."""
+
+
+class PlaceRefused(Invalid):
+    """The place for blobs is not there, or not for us; the same again will fail again."""
 
 
 @contextmanager
@@ -37,16 +42,22 @@ def claim(connect: Callable[[], ObjectStore], url: str, store: str) -> None:
 
     Raises:
         BlobsTaken: (Invalid) It is another's.
+        PlaceRefused: (Invalid)
         StorageFailed: (Unavailable)
     """
     import obstore
     from obstore.exceptions import AlreadyExistsError
 
     with refusals(url):
-        client = connect()
-        if _marked(client) is None:
-            with suppress(AlreadyExistsError):
-                obstore.put(client, MARK, f"{store}\n".encode(), mode="create")
+        try:
+            client = connect()
+            if _marked(client) is None:
+                with suppress(AlreadyExistsError):
+                    obstore.put(client, MARK, f"{store}\n".encode(), mode="create")
+        except Exception as exc:
+            if objectstores.is_mistake(exc):
+                raise PlaceRefused(f"cannot use {url}: {objectstores.sentence(exc)}", hint=_HINT) from exc
+            raise
     check_mark(client, url, store)
 
 

@@ -14,6 +14,22 @@ from runner.store.blobs import StorageFailed, StoreFull
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+MISTAKES = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EINVAL,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""Of a folder that is about to be used: another one has to be chosen, or its owner to be asked."""
+
+
 class System(Protocol):
     """The calls that touch the disk, as `os` has them. Tests hand in one that fails."""
 

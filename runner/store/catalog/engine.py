@@ -87,7 +87,7 @@ class Engine(ABC):
         """Make the catalog when there is none, and see to it that it has the present form.
 
         Raises:
-            NotAStore, NewerFormat, OlderFormat: (Invalid)
+            NotAStore, NewerFormat, OlderFormat, CatalogForbidden: (Invalid)
             CatalogRefused: (Unavailable)
             CatalogDamaged: (Corrupt)
         """
@@ -97,7 +97,7 @@ class Engine(ABC):
         """Bring the catalog to the present form when that was asked for; return the format that it had, 0: none.
 
         Raises:
-            NotAStore, NewerFormat: (Invalid)
+            NotAStore, NewerFormat, CatalogForbidden: (Invalid)
             CatalogRefused: (Unavailable) nothing was changed.
         """
 

@@ -27,6 +27,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from runner.model.store_url import StoreUrl, StoreUrlInvalid
 from runner.store.catalog import schema
+from runner.store.catalog.admission import admitted
 from runner.store.catalog.engine import Catalog, Engine, Transaction, WriteConnection
 from runner.store.catalog.query import Connection, Cursor, Parameters
 from runner.store.catalog.sums import crc_of
@@ -82,7 +83,7 @@ class Postgres(Engine):
 
     def prepare(self) -> None:
         """Make the catalog when the database is empty; one of an older form waits for `migrate`."""
-        with _opened(self._url) as session, _alone(session):
+        with admitted(), _opened(self._url) as session, _alone(session):
             found = _format_of(session, self.place)
             if found == 0:
                 _create(session)
@@ -96,10 +97,10 @@ class Postgres(Engine):
         """Bring the catalog to the present form; return the format that it had, 0: there was none.
 
         Raises:
-            NotAStore, NewerFormat: (Invalid)
+            NotAStore, NewerFormat, CatalogForbidden: (Invalid)
             CatalogRefused: (Unavailable) nothing was changed.
         """
-        with _opened(self._url) as session:
+        with admitted(), _opened(self._url) as session:
             with _alone(session):
                 found = _format_of(session, self.place)
                 if found == 0:
@@ -358,7 +359,7 @@ def _refusals(place: StoreUrl) -> Iterator[None]:
         yield
     except (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted) as exc:
         raise schema.CatalogDamaged(f"{place} cannot be read: {_sentence(exc)}") from exc
-    except psycopg.OperationalError as exc:
+    except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as exc:
         hint = "see whether the PostgreSQL server is up and within reach, and its disk not full"
         raise schema.CatalogRefused(f"{place} cannot be used: {_sentence(exc)}", hint=hint) from exc
 

@@ -36,12 +36,16 @@ class OlderFormat(Invalid):
     """An earlier release wrote this store, and it is not migrated without being asked."""
 
 
+class CatalogForbidden(Invalid):
+    """The database is not there, or not for the user that the URL names; the same again will fail again."""
+
+
 class CatalogDamaged(Corrupt):
     """What lies in the catalog's file is no database any more."""
 
 
 class CatalogRefused(Unavailable):
-    """The database cannot serve the catalog for reasons outside it: no room, no right, out of reach, a failed disk."""
+    """The database cannot serve the catalog for reasons outside it: no room, out of reach, a failed disk."""
 
 
 @contextmanager
