@@ -80,8 +80,8 @@ async def inspect(options: Options, name: str) -> None:
 async def delete(options: Options, name: str) -> None:
     """Delete a repo with its branches and commits."""
     from runner.cli.world import opened
-    from runner.store import repos
+    from runner.store import removal
 
     async with opened(options) as world:
-        await repos.delete(world.store, world.project, name)
+        await removal.delete_repo(world.store, world.project, name)
         remark(options, f"deleted the repo {name}")

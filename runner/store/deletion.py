@@ -7,7 +7,7 @@ import trio
 from runner.model.errors import Conflict
 from runner.model.job import JobState
 from runner.model.pipeline import CronInput, Pipeline
-from runner.store import control, jobs, pipelines, repos, tallies, triggers
+from runner.store import control, jobs, pipelines, removal, repos, tallies, triggers
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
 from runner.store.catalog.engine import Transaction
@@ -88,7 +88,7 @@ def _remove(tx: Transaction, number: int, *, keep_repo: bool) -> None:
         _remove_clocks(tx, watcher.pipeline)
     repo = repos.find(tx.db, row.project, row.name)
     if repo is not None and not keep_repo:
-        repos.remove(tx, repo)
+        removal.remove_repo(tx, repo)
 
 
 def _remove_clocks(tx: Transaction, pipeline: Pipeline) -> None:
@@ -98,4 +98,4 @@ def _remove_clocks(tx: Transaction, pipeline: Pipeline) -> None:
             tx.db.execute("DELETE FROM clock WHERE project = ? AND repo = ?", (clock.project, clock.repo))
             repo = repos.find(tx.db, clock.project, clock.repo)
             if repo is not None:
-                repos.remove(tx, repo)
+                removal.remove_repo(tx, repo)

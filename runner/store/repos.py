@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from runner.model.address import DEFAULT_BRANCH, check_name
 from runner.model.commit import Repo
 from runner.model.errors import Conflict, NotFound
-from runner.store import documents, projects, staged, versions
+from runner.store import projects
 from runner.store.catalog import query
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection, Row
@@ -23,23 +23,10 @@ class RepoExists(Conflict):
     """The repo is there already."""
 
 
-class RepoInUse(Conflict):
-    """A pipeline writes the repo."""
-
-
 _SELECT = f"""
     SELECT r.*, coalesce(c.bytes, 0) AS size_bytes
     FROM repo r LEFT JOIN branch b ON b.repo = r.id AND b.name = '{DEFAULT_BRANCH}' LEFT JOIN commits c ON c.id = b.head
 """  # noqa: S608  # a constant
-
-_REMOVE = (
-    "DELETE FROM provenance WHERE commit_id IN (SELECT id FROM commits WHERE repo = ?)",
-    "DELETE FROM difference WHERE commit_id IN (SELECT id FROM commits WHERE repo = ?)",
-    "DELETE FROM commits WHERE repo = ?",
-    "DELETE FROM branch WHERE repo = ?",
-    "DELETE FROM access WHERE repo = ?",
-    "DELETE FROM repo WHERE id = ?",
-)
 
 
 async def create(store: Store, project: str, name: str, description: str = "") -> Repo:
@@ -70,36 +57,6 @@ async def inspect(store: Store, project: str, name: str) -> Repo:
     """Look a repo up; raises `NoSuchRepo`."""
     db = store.catalog.db
     return _repo(query.one(db, f"{_SELECT} WHERE r.id = ?", (require(db, project, name),)))
-
-
-async def delete(store: Store, project: str, name: str) -> None:
-    """Remove a repo with its branches and commits; their bytes stay until they are collected.
-
-    Raises:
-        NoSuchRepo, RepoInUse.
-    """
-
-    def run(tx: Transaction) -> None:
-        repo = require(tx.db, project, name)
-        if query.exists(tx.db, "SELECT 1 FROM pipeline WHERE project = ? AND name = ?", (project, name)):
-            raise RepoInUse(
-                f"the pipeline {name} writes the repo {name}, so it stays",
-                hint=f"runner pipeline delete {name} removes both",
-            )
-        remove(tx, repo)
-
-    await store.writer.write(run)
-
-
-def remove(tx: Transaction, repo: int) -> None:
-    """Remove a repo that no pipeline writes."""
-    for name in query.values(tx.db, "SELECT name FROM branch WHERE repo = ?", (repo,)):
-        branch = staged.BranchKey(repo, name)
-        staged.drop(tx, branch)
-        documents.drop(tx, branch)
-        versions.drop(tx, branch)
-    for statement in _REMOVE:
-        tx.db.execute(statement, (repo,))
 
 
 def find(db: Connection, project: str, name: str) -> int | None:

@@ -26,7 +26,7 @@ from blake3 import blake3
 from measure import Watch
 
 from runner.model.address import parse
-from runner.store import Store, commits, content, open_store, repos, staging, tree
+from runner.store import Store, commits, content, open_store, removal, repos, staging, tree
 from runner.store.blobs import Payload
 from runner.store.catalog.codes import EntryKind
 from runner.store.changes import open_change
@@ -111,7 +111,7 @@ async def collect_nothing(store: Store) -> str:
 
 async def collect_all(store: Store) -> str:
     for repo in ("one", "other"):
-        await repos.delete(store, "default", repo)
+        await removal.delete_repo(store, "default", repo)
     return await collect_nothing(store)
 
 

@@ -15,7 +15,19 @@ import trio
 from runner.model.address import parse
 from runner.model.ids import CommitId
 from runner.model.job import JobState
-from runner.store import Store, branches, commits, files, jobs, open_commits, open_store, pipelines, repos, squash
+from runner.store import (
+    Store,
+    branches,
+    commits,
+    files,
+    jobs,
+    open_commits,
+    open_store,
+    pipelines,
+    removal,
+    repos,
+    squash,
+)
 from runner.store.bursts import open_bursts
 from runner.store.catalog import migrate
 from runner.store.catalog.sqlite import CATALOG_NAME
@@ -60,7 +72,7 @@ async def make(folder: Path) -> None:
             await session.abandon(JobState.FAILURE, "exited 3", 1)
         lost = await commit_objects(store, {b"lost": LARGE[7:], b"less": b"7"})
         await squash.delete(store, [lost])
-        await repos.delete(store, "default", "gone")
+        await removal.delete_repo(store, "default", "gone")
 
 
 def make_former(folder: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from runner.model.address import parse
-from runner.store import branches, closing, commits, files, objects, open_commits, refs, repos, squash, uploads
+from runner.store import branches, closing, commits, files, objects, open_commits, refs, removal, repos, squash, uploads
 from runner.store.blobs import packs
 from runner.store.bursts import BurstSettings, open_bursts
 from runner.store.catalog import postgres, sqlite
@@ -169,7 +169,7 @@ class HistoryMachine(StoreMachine):
     @rule(name=st.just("two"))
     def delete_repo(self, name) -> None:
         try:
-            self.call(repos.delete, self.store, "default", name)
+            self.call(removal.delete_repo, self.store, "default", name)
         except repos.NoSuchRepo:
             assert name not in self.repos
         else:

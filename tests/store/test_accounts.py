@@ -6,7 +6,7 @@ import pytest
 
 from runner.model.account import Access, AccessLevel
 from runner.model.address import InvalidName
-from runner.store import accounts, repos
+from runner.store import accounts, removal, repos
 from runner.store.accounts import AccountExists, NoSuchAccount, TokenInvalid
 from runner.store.repos import NoSuchRepo
 
@@ -45,7 +45,7 @@ async def test_rights_are_of_repos_that_are_there(store):
     rights = accounts.find_rights(store.catalog.db, token)
     (number,) = store.catalog.db.execute("SELECT id FROM repo").fetchone()
     assert (rights.level(store.catalog.db, number), rights.level(store.catalog.db, 99)) == (2, 1)
-    await repos.delete(store, "default", "data")
+    await removal.delete_repo(store, "default", "data")
     assert [each.access for each in await accounts.list_accounts(store)] == [(granted[1],)]
 
 

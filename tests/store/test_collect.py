@@ -9,7 +9,7 @@ import trio
 
 from runner.model.address import parse
 from runner.model.job import JobState
-from runner.store import branches, commits, repos, settle
+from runner.store import branches, commits, removal, settle
 from runner.store.blobs.memory import MemoryBlobs
 from runner.store.check import check_store
 from runner.store.collect import Collected, CollectionUnderWay, Graces, collect
@@ -52,7 +52,7 @@ async def test_what_a_deleted_commit_alone_held_is_freed_and_the_rest_stays(stor
 
 async def test_a_dry_run_tells_the_sizes_and_changes_nothing(store):
     await commit_objects(store, {b"a": large()})
-    await repos.delete(store, "default", "data")
+    await removal.delete_repo(store, "default", "data")
     found = await collect(store, AT_ONCE, dry_run=True)
     assert found == Collected(layers=1, blobs=1, size_bytes=LARGE)
     assert bytes_on_disk(store) == LARGE
@@ -62,7 +62,7 @@ async def test_a_dry_run_tells_the_sizes_and_changes_nothing(store):
 
 async def test_nothing_goes_before_its_grace_is_over(store):
     await commit_objects(store, {b"a": large()})
-    await repos.delete(store, "default", "data")
+    await removal.delete_repo(store, "default", "data")
     graces = Graces(3600, 0)
     assert await collect(store, graces) == Collected(layers=1)
     assert await collect(store, graces) == Collected(layers=1)
@@ -74,10 +74,10 @@ async def test_nothing_goes_before_its_grace_is_over(store):
 async def test_what_was_found_unreferenced_and_is_referred_to_again_is_spared(store):
     data = large()
     await commit_objects(store, {b"a": data})
-    await repos.delete(store, "default", "data")
+    await removal.delete_repo(store, "default", "data")
     await collect(store, AT_ONCE)
     await commit_objects(store, {b"b": data})
-    await repos.delete(store, "default", "data")
+    await removal.delete_repo(store, "default", "data")
     await collect(store, Graces(3600, 0))
     await commit_objects(store, {b"c": data})
     await collect(store, AT_ONCE)
@@ -131,7 +131,7 @@ async def test_a_pack_of_which_little_is_left_is_emptied_and_goes(store):
     await commit_objects(store, {b"kept": b"k" * 1000})
     store.blobs.close()  # as a process that ended
     ((before, _),) = store.blobs.packs()
-    await repos.delete(store, "default", "other")
+    await removal.delete_repo(store, "default", "other")
     found = await collect(store, AT_ONCE)
     assert found.freed_bytes > 1_000_000
     assert before not in dict(store.blobs.packs())
@@ -141,7 +141,7 @@ async def test_a_pack_of_which_little_is_left_is_emptied_and_goes(store):
 
 async def test_a_pack_that_is_being_written_stays(store):
     await commit_objects(store, {b"a": b"1"})
-    await repos.delete(store, "default", "data")
+    await removal.delete_repo(store, "default", "data")
     found = await collect(store, AT_ONCE)
     assert (found.removed_blobs, found.freed_bytes) == (1, 0)
     assert len(list(store.blobs.packs())) == 1

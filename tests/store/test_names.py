@@ -4,13 +4,14 @@ import pytest
 
 from runner.model.address import InvalidName, parse
 from runner.model.ids import new_commit_id
-from runner.store import branches, commits, pipelines, projects, repos
+from runner.store import branches, commits, pipelines, projects, removal, repos
 from runner.store.branches import BranchExists
 from runner.store.commits import AmbiguousCommit, NoSuchCommit
 from runner.store.pipelines import NoSuchPipeline
 from runner.store.projects import NoSuchProject, ProjectExists, ProjectInUse
 from runner.store.refs import NoSuchBranch
-from runner.store.repos import NoSuchRepo, RepoExists, RepoInUse
+from runner.store.removal import RepoInUse
+from runner.store.repos import NoSuchRepo, RepoExists
 from tests.store.world import PIPELINE, commit_objects
 
 
@@ -23,7 +24,7 @@ async def test_projects_are_made_listed_and_removed(store):
     await repos.create(store, "ml", "data")
     with pytest.raises(ProjectInUse):
         await projects.delete(store, "ml")
-    await repos.delete(store, "ml", "data")
+    await removal.delete_repo(store, "ml", "data")
     await projects.delete(store, "ml")
     with pytest.raises(NoSuchProject):
         await projects.inspect(store, "ml")
@@ -38,8 +39,8 @@ async def test_repos_are_made_listed_and_removed(store):
         await repos.create(store, "default", "data")
     await commit_objects(store, {b"a": b"12345"})
     assert (await repos.inspect(store, "default", "data")).size_bytes == 5
-    await repos.delete(store, "default", "data")
-    for late in (repos.inspect(store, "default", "data"), repos.delete(store, "default", "data")):
+    await removal.delete_repo(store, "default", "data")
+    for late in (repos.inspect(store, "default", "data"), removal.delete_repo(store, "default", "data")):
         with pytest.raises(NoSuchRepo):
             await late
 
@@ -134,4 +135,4 @@ async def test_a_pipeline_gets_a_version_for_each_new_spec(store):
     with pytest.raises(NoSuchPipeline):
         await pipelines.inspect(store, "default", "other")
     with pytest.raises(RepoInUse):
-        await repos.delete(store, "default", "double")
+        await removal.delete_repo(store, "default", "double")

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from runner.host import objectstores
-from runner.store import StoreSettings, open_store, repos
+from runner.store import StoreSettings, open_store, removal
 from runner.store.blobs import BlobMissing, Place, StorageFailed
 from runner.store.blobs.located import open_blobs, take
 from runner.store.blobs.mark import MARK, BlobsTaken, PlaceRefused
@@ -184,7 +184,7 @@ async def test_a_collection_puts_small_packs_together_and_loses_nothing(place, t
             await commit_objects(store, {key: data})
         await commit_objects(store, {b"large": bytes(200_000)}, repo="other")
         assert len(list(store.blobs.packs())) == 6
-        await repos.delete(store, "default", "other")
+        await removal.delete_repo(store, "default", "other")
         assert (await collect(store, at_once)).freed_bytes == 200_000
         assert len({pack for (pack,) in store.catalog.db.execute("SELECT pack FROM blob")}) == 1
         assert (await collect(store, at_once)).freed_bytes == 0  # what is emptied may have a reader, whatever is said

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from runner.model.account import AccessLevel
 from runner.model.address import DEFAULT_BRANCH, InvalidName
 from runner.model.commit import CommitState
-from runner.store import accounts, branches, documents, refs, repos, staged, tree, versions
+from runner.store import accounts, branches, documents, refs, removal, repos, staged, tree, versions
 from runner.store.buckets import CommitBucket, commit_bucket
 from runner.store.bursts import Bursts
 from runner.store.catalog.codes import COMMIT_STATE, EntryKind
@@ -193,7 +193,7 @@ class StoreView:
                 raise BucketNotEmpty("The bucket that you tried to delete is not empty.")
             branches.remove(tx, refs.require(tx.db, *found.key))
             if found.spec is None and not _has_branches(tx.db, found.number):
-                repos.remove(tx, found.number)
+                removal.remove_repo(tx, found.number)
 
         await self._store.writer.write(remove)
 
