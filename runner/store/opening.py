@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from runner.host.objectstores import ExtraMissing
-from runner.model.errors import Invalid, Unavailable
+from runner.model.errors import Invalid, RunnerError, Unavailable
 from runner.model.store_url import StoreUrl
 from runner.store import settle
 from runner.store.blobs import located
@@ -179,14 +179,20 @@ def _choose_blobs(engine: Engine, connection: WriteConnection, settings: StoreSe
             f"the new store {engine.place} needs a place for its blobs that all its hosts reach",
             hint="give --blobs s3://BUCKET/PREFIX, gs://…, az://… or a shared folder",
         )
-    with connection.begin() as tx:
-        store = _known(tx.db, "uuid") or ""
-    place = located.canonical(settings.blobs)
-    located.take(place, store, settings.retry_seconds)
-    with connection.begin() as tx:
-        chosen = _known(tx.db, "blobs")
-        if chosen is None:
-            insert(tx.db, "meta", {"name": "blobs", "value": place})
+    try:
+        with connection.begin() as tx:
+            store = _known(tx.db, "uuid") or ""
+        place = located.canonical(settings.blobs)
+        located.take(place, store, settings.retry_seconds)
+        with connection.begin() as tx:
+            chosen = _known(tx.db, "blobs")
+            if chosen is None:
+                insert(tx.db, "meta", {"name": "blobs", "value": place})
+    except RunnerError:
+        raise
+    except connection.refusals as exc:
+        hint = "see whether its disk is full or read-only"
+        raise schema.CatalogRefused(f"the catalog {engine.place} cannot be written: {exc}", hint=hint) from exc
     return place if chosen is None else chosen
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import sqlite3
 import sys
@@ -32,6 +33,11 @@ def forms(path) -> dict[str, str]:
     return {
         name: re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")").replace(" ,", ",") for name, sql in rows
     }
+
+
+def one_by_one(cursor) -> None:
+    while cursor.fetchone():
+        pass
 
 
 def numbers(path) -> list[int]:
@@ -280,3 +286,36 @@ async def test_a_lock_of_writers_that_cannot_be_opened_is_no_mistake_of_ours(tmp
     lock.mkdir()
     with pytest.raises(schema.CatalogRefused):
         Sqlite(tmp_path / "s").open_writer()
+
+
+@pytest.mark.parametrize("read", [list, lambda db: db.fetchall(), lambda db: db.fetchmany(10_000), one_by_one])
+async def test_a_catalog_that_cannot_be_read_any_further_is_corrupt(tmp_path, read):
+    schema.prepare(tmp_path / CATALOG_NAME)
+    with closing(sqlite3.connect(tmp_path / CATALOG_NAME)) as db, db:
+        db.executemany("INSERT INTO meta (name, value) VALUES (?, '')", [(f"z{number:05}",) for number in range(5000)])
+    with (tmp_path / CATALOG_NAME).open("r+b") as file:
+        file.seek(-4096, os.SEEK_END)
+        file.write(b"\xff" * 4096)  # the last page of that table
+    with closing(Sqlite(tmp_path).open_reader()) as catalog:
+        cursor = catalog.db.execute("SELECT name FROM meta ORDER BY name")
+        with pytest.raises(schema.CatalogDamaged, match=CATALOG_NAME):
+            read(cursor)
+        with pytest.raises(schema.CatalogDamaged, match=CATALOG_NAME):
+            catalog.db.execute("SELECT count(*) FROM meta")
+
+
+async def test_a_catalog_that_another_program_keeps_for_itself_is_refused_and_not_corrupt(tmp_path):
+    schema.prepare(tmp_path / CATALOG_NAME)
+    with closing(Sqlite(tmp_path).open_reader()) as catalog:
+        catalog.db.execute("PRAGMA busy_timeout = 0")
+        with closing(sqlite3.connect(tmp_path / CATALOG_NAME, isolation_level=None)) as other:
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(schema.CatalogRefused, match="locked"):
+                catalog.db.execute("SELECT * FROM meta")
+
+
+async def test_a_wrong_statement_is_a_bug(tmp_path):
+    schema.prepare(tmp_path / CATALOG_NAME)
+    with closing(Sqlite(tmp_path).open_reader()) as catalog, pytest.raises(sqlite3.OperationalError):
+        catalog.db.execute("SELECT nonsense")

@@ -65,6 +65,16 @@ def refusals(path: Path) -> Iterator[None]:
         raise CatalogDamaged(f"{path} cannot be read: {exc}", hint="restore it from a copy") from exc
 
 
+def refusal(path: Path, error: sqlite3.DatabaseError) -> CatalogRefused | CatalogDamaged | None:
+    """Return what SQLite means when it cannot read the catalog at *path*; None: a statement is wrong."""
+    code = getattr(error, "sqlite_errorcode", None)  # none: a text is not UTF-8
+    if type(error) is sqlite3.DatabaseError or (isinstance(error, sqlite3.OperationalError) and code is None):
+        return CatalogDamaged(f"{path} cannot be read: {error}", hint="restore it from a copy")
+    if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+        return CatalogRefused(f"{path} cannot be used: {error}", hint=_HINT)
+    return None
+
+
 def prepare(path: Path) -> None:
     """Make the catalog at *path* ready for this release; the caller holds the writers' lock.
 

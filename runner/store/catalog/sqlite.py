@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, NoReturn
 
 from runner.store.catalog import schema
 from runner.store.catalog.engine import Catalog, Engine, Transaction, WriteConnection
@@ -111,7 +112,7 @@ class SqliteCatalog(Catalog):
     """The read side: each statement is a read transaction of its own."""
 
     def __init__(self, path: Path) -> None:
-        self._db = _connect(path, _READER_PRAGMAS)
+        self._db = _connect(path, _READER_PRAGMAS, _Reading)
         self.db: Connection = self._db
 
     @contextmanager
@@ -184,8 +185,62 @@ class SqliteWriteConnection(WriteConnection):
         os.close(self._lock)
 
 
-def _connect(path: Path, pragmas: Sequence[str]) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
+class _Reading(sqlite3.Connection):
+    """Says in the store's words that its file cannot be read."""
+
+    def __init__(self, path: Path, *options: Any, **named: Any) -> None:
+        super().__init__(path, *options, **named)
+        self.path = path
+
+    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return _Read(self).execute(statement, parameters)
+        except sqlite3.DatabaseError as exc:
+            self.refuse(exc)
+
+    def refuse(self, error: sqlite3.DatabaseError) -> NoReturn:
+        refused = schema.refusal(self.path, error)
+        if refused is None:
+            raise error
+        raise refused from error
+
+
+class _Read(sqlite3.Cursor):
+    """The rows of a statement that reads; there are many such, and `super` would double what this costs."""
+
+    __slots__ = ()
+
+    connection: _Reading
+
+    def fetchone(self) -> Any:
+        try:
+            return sqlite3.Cursor.fetchone(self)
+        except sqlite3.DatabaseError as exc:
+            self.connection.refuse(exc)
+
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        try:
+            return sqlite3.Cursor.fetchmany(self, size)
+        except sqlite3.DatabaseError as exc:
+            self.connection.refuse(exc)
+
+    def fetchall(self) -> list[Any]:
+        try:
+            return sqlite3.Cursor.fetchall(self)
+        except sqlite3.DatabaseError as exc:
+            self.connection.refuse(exc)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # its rows, not itself
+        try:
+            yield from iter(super().__next__, None)  # no Python for each row
+        except sqlite3.DatabaseError as exc:
+            self.connection.refuse(exc)
+
+
+def _connect(
+    path: Path, pragmas: Sequence[str], factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=factory, cached_statements=512)
     try:
         for pragma in pragmas:
             db.execute(f"PRAGMA {pragma}").fetchall()
