@@ -6,8 +6,10 @@ SQLite carry the marker `sqlite` and are left out.
 
 import os
 import secrets
-from collections.abc import MutableSequence
-from contextlib import closing
+import shutil
+import sqlite3
+from collections.abc import Iterator, MutableSequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -19,6 +21,8 @@ from runner.store import opening
 from runner.store.catalog import schema
 from runner.store.catalog.engine import Engine
 from runner.store.catalog.postgres import Postgres, Session
+from runner.store.catalog.query import Connection
+from runner.store.catalog.sqlite import CATALOG_NAME
 
 SERVER = os.environ.get("RUNNER_TEST_STORE", "")
 _TEMPLATE = "template_store"
@@ -28,7 +32,12 @@ _END_OTHERS = """
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 _used: dict[Path, str] = {}
+_kept: dict[Path, str] = {}
+_copies: set[str] = set()
 _free: list[str] = []
+
+REFUSED = (sqlite3.Error, psycopg.Error)
+"""What a connection of `connected` says of what a table cannot hold."""
 
 
 class FolderPostgres(Postgres):
@@ -59,18 +68,53 @@ def find_engine(where: Path | StoreUrl) -> Engine:
 def url_of(folder: Path) -> StoreUrl:
     """Return the URL of the database of a store's folder, an empty store at first; for this process alone."""
     folder = folder.absolute()
+    if folder in _kept:
+        return _url(_kept[folder])
     if folder not in _used:
-        if not _free:
-            _free.append(f"folder_{os.getpid()}_{len(_used)}_{secrets.token_hex(4)}")
-            with psycopg.connect(SERVER, autocommit=True) as db:
-                db.execute(f"CREATE DATABASE {_free[0]} TEMPLATE {_TEMPLATE}")
-        _used[folder] = _free.pop()
+        _used[folder] = _free.pop() if _free else _create(_TEMPLATE)
     return _url(_used[folder])
+
+
+@contextmanager
+def connected(folder: Path) -> Iterator[Connection]:
+    """Connect to the catalog of the store in a folder, past the store; each statement is a transaction of its own."""
+    if SERVER:
+        db = Session(url_of(folder))
+    else:
+        db = sqlite3.connect(folder / CATALOG_NAME, isolation_level=None)
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+    with closing(db):
+        yield db
+
+
+def keep(folder: Path) -> None:
+    """Let the catalog of a store stay as it is until all tests have run."""
+    if SERVER:
+        _kept[folder.absolute()] = _used.pop(folder.absolute())
+
+
+def copy(folder: Path, to: Path) -> None:
+    """Give the store in one folder the catalog of another's, which nobody has open."""
+    if SERVER:
+        _used[to.absolute()] = _create(url_of(folder).secret.rpartition("/")[2])
+        _copies.add(_used[to.absolute()])
+    else:
+        shutil.copy(folder / CATALOG_NAME, to)
+
+
+def _create(template: str) -> str:
+    name = f"folder_{os.getpid()}_{secrets.token_hex(4)}"
+    with psycopg.connect(SERVER, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return name
 
 
 def give_back() -> None:
     """Make the databases that a test has used empty stores again: to make new ones takes longer."""
-    for name in _used.values():
+    for name in _copies:
+        with psycopg.connect(SERVER, autocommit=True) as db:
+            db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    for name in {*_used.values()} - _copies:
         with psycopg.connect(_url(name).secret, autocommit=True) as db:
             db.execute(_END_OTHERS)
             tables = [table for (table,) in db.execute(_TABLES).fetchall()]
@@ -80,6 +124,7 @@ def give_back() -> None:
             schema.fill(session)
         _free.append(name)
     _used.clear()
+    _copies.clear()
 
 
 def make_template(server: str) -> None:

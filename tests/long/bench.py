@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from enum import StrEnum, auto
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
@@ -27,6 +28,17 @@ SOURCE = "SOURCE"
 """Stands for the folder that is put."""
 
 
+class Base(StrEnum):
+    """What a store is like in the beginning."""
+
+    NONE = auto()
+    """There is none yet."""
+    PRESENT = auto()
+    """It has something of everything."""
+    FORMER = auto()
+    """As that, in the form of a former release."""
+
+
 class Bench:
     """Stores to begin with.
 
@@ -40,19 +52,15 @@ class Bench:
         self.source.mkdir()
         for name, data in {"small": b"changed", "new": b"new", "large": seen.LARGE[5:]}.items():
             (self.source / name).write_bytes(data)
-        trio.run(seen.make, self.base(is_former=False))
-        _copy(self.base(is_former=False), self.base(is_former=True))
-        seen.make_former(self.base(is_former=True))
+        trio.run(seen.make, folder / Base.PRESENT)
+        _copy(folder / Base.PRESENT, folder / Base.FORMER)
+        seen.make_former(folder / Base.FORMER)
         library = build_library(folder)
         self.places: SimpleQueue[Place] = SimpleQueue()
         for number in range(AT_ONCE):
             home = folder / f"{number}"
             home.mkdir()
             self.places.put(Place(self, home, at_ends.enter_context(Victims(library, home))))
-
-    def base(self, *, is_former: bool) -> Path:
-        """Return a store that has something of everything, in the form of this release or of a former one."""
-        return self.folder / ("former" if is_former else "present")
 
     @contextmanager
     def place(self) -> Iterator[Place]:
@@ -89,11 +97,12 @@ class Place:
         self._bench = bench
         self._folder = folder
 
-    def begin(self, *, is_former: bool = False) -> None:
+    def begin(self, base: Base = Base.PRESENT) -> None:
         """Have a store to begin with."""
         if self.store.exists():
             shutil.rmtree(self.store)
-        _copy(self._bench.base(is_former=is_former), self.store)
+        if base is not Base.NONE:
+            _copy(self._bench.folder / base, self.store)
 
     def order(self, words: Sequence[str], how: How = How.COUNT, number: int = 0, **more: str) -> Order:
         """Word a run on the store."""

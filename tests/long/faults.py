@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from typing import Self
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+_NAMED = re.compile(r"(?<=/)[0-9a-f]{2}(?=/)|[0-9a-f]{8,}")
+"""What names one file of many."""
 LOOK = "look"
 """The first word of an order that is no command: the name of a function of `tests.long.seen` and a store follow."""
 
@@ -69,11 +72,22 @@ class End:
         status: Its own; of one that was killed minus the signal.
         calls: How many calls were counted; 0 when it was killed.
         called: What failed.
+        seen: Each call that was only counted: its name and its file.
     """
 
     status: int
     calls: int = 0
     called: str = ""
+    seen: Sequence[str] = ()
+
+    def turns(self, first: int = 1) -> list[int]:
+        """Choose calls, from *first* on: of those that do the same to the same kind of file in turn, both ends."""
+        kinds = [_NAMED.sub("*", call) for call in self.seen]
+        return [
+            at + 1
+            for at, kind in enumerate(kinds)
+            if at + 1 >= first and not (at > 0 and kinds[at - 1] == kind == (*kinds, "")[at + 1])
+        ]
 
 
 def build_library(folder: Path) -> Path:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.long import seen
-from tests.long.bench import SOURCE, Bench, Place, open_bench
-from tests.long.faults import How
+from tests.long.bench import SOURCE, Base, Bench, Place, open_bench
+from tests.long.faults import End, How
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -21,6 +21,7 @@ AGAIN_EVERY = 4
 """After every so many failed calls the command is run again, and then has to do its work."""
 
 LIST = "repo list"
+NEW = "new"
 MIGRATE = "migrate"
 TASKS = {
     LIST: ("repo", "list"),
@@ -30,14 +31,16 @@ TASKS = {
     "squash": ("commit", "squash", "data@master^3"),
     "delete": ("commit", "delete", "data@fork"),
     "gc": ("store", "gc", "--grace", "0s", "--quarantine", "0s"),
-    MIGRATE: ("repo", "list"),  # of a store in the form of a former release
+    NEW: ("repo", "create", "first"),
+    MIGRATE: ("repo", "list"),
 }
+BASES = {NEW: Base.NONE, MIGRATE: Base.FORMER}
 
 
 class Known(NamedTuple):
-    """What a command does without a fault: its calls, and the store before and after it."""
+    """What a command does without a fault, and the store before and after it."""
 
-    calls: int
+    end: End
     before: seen.Seen
     after: seen.Seen
 
@@ -63,27 +66,30 @@ def bench() -> Iterator[Bench]:
 def known(bench) -> dict[str, Known]:
     found = {}
     with bench.place() as place:
-        place.begin()
-        _, before = place.look(seen.look_soundly)
         for task, words in TASKS.items():
-            place.begin(is_former=task == MIGRATE)
+            begin(place, task)
+            _, before = place.look(seen.look_soundly)
+            begin(place, task)
             end = place.run(words)
             assert end.status == 0, place.said
-            found[task] = Known(end.calls, before, place.look(seen.look_soundly)[1])
+            found[task] = Known(end, before, place.look(seen.look_soundly)[1])
     return found
 
 
-def numbers(known: dict[str, Known], task: str) -> range:
-    """Return the calls of a task; those of the opening are tried once."""
-    first = 1 if task in (LIST, MIGRATE) else known[LIST].calls - CLOSING
-    return range(first, known[task].calls + 1)
+def begin(place: Place, task: str) -> None:
+    place.begin(BASES.get(task, Base.PRESENT))
+
+
+def first_of(known: dict[str, Known], task: str) -> int:
+    """Return the first call of a task that is tried; those of the opening are tried once."""
+    return 1 if task == LIST or task in BASES else known[LIST].end.calls - CLOSING
 
 
 def test_a_kill_at_any_call_leaves_all_or_nothing(bench, known, figures) -> None:
     left: Counter[str] = Counter()
 
     def kill(place: Place, fault: Fault) -> str:
-        place.begin(is_former=fault.task == MIGRATE)
+        begin(place, fault.task)
         end = place.run(TASKS[fault.task], fault.how, fault.number)
         wrong, found = place.look(seen.look_well)
         _, before, after = known[fault.task]
@@ -93,7 +99,7 @@ def test_a_kill_at_any_call_leaves_all_or_nothing(bench, known, figures) -> None
     faults = [
         Fault(task, How.TEAR if number % 4 < 2 else How.KILL, number)
         for task in TASKS
-        for number in numbers(known, task)[::2]
+        for number in range(first_of(known, task), known[task].end.calls + 1, 2)
     ]
     wrong = bench.each(kill, faults)
     for what, count in sorted(left.items()):
@@ -106,7 +112,7 @@ def test_a_call_that_fails_is_told_in_a_sentence_and_leaves_all_or_nothing(bench
 
     def fail(place: Place, fault: Fault) -> str:
         words = TASKS[fault.task]
-        place.begin(is_former=fault.task == MIGRATE)
+        begin(place, fault.task)
         end = place.run(words, How.FAIL, fault.number)
         ends[fault.task, end.status] += 1
         said = f"{end.called} failed, status {end.status}: {place.said}"
@@ -122,7 +128,10 @@ def test_a_call_that_fails_is_told_in_a_sentence_and_leaves_all_or_nothing(bench
         wrong, found = place.look(seen.look_soundly)
         return "" if (again.status, wrong, found) == (0, "", after) else f"{said} and again: {place.said} {wrong}"
 
-    wrong = bench.each(fail, [Fault(task, How.FAIL, number) for task in TASKS for number in numbers(known, task)])
+    faults = [
+        Fault(task, How.FAIL, number) for task in TASKS for number in known[task].end.turns(first_of(known, task))
+    ]
+    wrong = bench.each(fail, faults)
     for (task, status), count in sorted(ends.items()):
         figures(f"failed calls: {task:9} status {status:3} {count:4}")
     assert wrong == []

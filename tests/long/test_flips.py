@@ -9,7 +9,7 @@ import trio
 
 from tests.store.flipping import missed_by_checks, read_as_if_whole
 
-pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(1800)]  # it writes into the file
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.mark.parametrize(("rows", "whole"), [(1, True), (None, False)], ids=["all that is checked", "every row"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,11 +9,13 @@ from pathlib import Path
 
 from runner.store import Store
 from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.query import Connection
 from runner.store.catalog.sums import KEYS
 from runner.store.catalog.tables import metadata
 from runner.store.check import Report, check_store
 from runner.store.check.rows import check_rows
 from runner.store.storeview import StoreView
+from tests import databases
 from tests.store.rich import rich_store
 from tests.store.world import read_all
 
@@ -58,36 +59,32 @@ def flipped(value: object) -> Iterator[object]:
 class Vandal:
     """Changes one value of the catalog, behind the back of whoever has it open."""
 
-    def __init__(self, folder: Path) -> None:
-        self._db = sqlite3.connect(folder / "catalog.sqlite3", isolation_level=None)
-        self._db.execute("PRAGMA wal_autocheckpoint=0")
+    def __init__(self, db: Connection) -> None:
+        self._db = db
 
     def rows(self, table: str) -> list[dict[str, object]]:
         cursor = self._db.execute(f"SELECT * FROM {table}")
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     @contextmanager
     def changed(self, table: str, row: dict[str, object], column: str, value: object) -> Iterator[bool]:
         """Hold another value; false: the table cannot hold it, as its form says."""
         keys = [each.name for each in TABLES[table].primary_key.columns]
-        same = " AND ".join(f'"{key}" IS ?' for key in keys)
-        statement = f'UPDATE {table} SET "{column}" = ? WHERE {same}'
+        same = " AND ".join(f"{key} = ?" for key in keys)
         mark = "CAST(? AS TEXT)" if isinstance(value, NoText) else "?"
         try:
-            self._db.execute(statement.replace("= ?", f"= {mark}", 1), (value, *(row[key] for key in keys)))
-        except sqlite3.IntegrityError:
+            self._db.execute(f"UPDATE {table} SET {column} = {mark} WHERE {same}", (value, *(row[key] for key in keys)))
+        except databases.REFUSED:
             yield False
             return
         try:
             yield True
         finally:
             there = [value if key == column else row[key] for key in keys]
-            back = statement.replace(f'"{column}" IS ?', f'"{column}" IS {mark}')
-            assert self._db.execute(back, (row[column], *there)).rowcount == 1
-
-    def close(self) -> None:
-        self._db.close()
+            same = " AND ".join(f"{key} = {mark if key == column else '?'}" for key in keys)
+            back = f"UPDATE {table} SET {column} = ? WHERE {same} RETURNING 1"
+            assert len(self._db.execute(back, (row[column], *there)).fetchall()) == 1
 
 
 def told(report: Report) -> bool:
@@ -105,8 +102,8 @@ def is_harmless(vandal: Vandal, table: str, column: str, value: object) -> bool:
 
 @contextmanager
 def lent(folder: Path) -> Iterator[Vandal]:
-    with closing(Vandal(folder)) as vandal:
-        yield vandal
+    with databases.connected(folder) as db:
+        yield Vandal(db)
 
 
 async def missed_by_checks(folder: Path, *, rows: int | None, values: int | None, whole: bool) -> list[str]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-import pytest
 import trio
 
 from tests.store.flipping import missed_by_checks, read_as_if_whole
-
-pytestmark = pytest.mark.sqlite  # it writes into the file
 
 
 def test_a_flipped_bit_in_any_column_is_told_with_what_it_touches(tmp_path):

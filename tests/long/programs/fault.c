@@ -25,6 +25,9 @@ static int how_to_fail, error_number, with_sockets;
 static long wanted;
 static atomic_long calls;
 static char called[64]; /* the call that went wrong */
+static char seen[1 << 20]; /* while they are only counted: a line for each, its name and its file */
+static atomic_size_t seen_size;
+static __thread char where[PATH_MAX]; /* what the call is about */
 
 /* Begin to count; the call of that number, from 1, goes wrong. */
 void fault_arm(const char *path, int how, long number, int error, int sockets)
@@ -41,10 +44,15 @@ long fault_calls(void) { return atomic_load(&calls); }
 
 const char *fault_called(void) { return called; }
 
+const char *fault_seen(void) { return seen; }
+
 static int is_below(const char *path)
 {
     size_t length = strlen(folder);
-    return length && strncmp(path, folder, length) == 0;
+    if (!length || strncmp(path, folder, length) != 0)
+        return 0;
+    snprintf(where, sizeof where, "%s", path + length);
+    return 1;
 }
 
 static int is_ours(int fd)
@@ -57,18 +65,31 @@ static int is_ours(int fd)
     if (size < 0)
         return 0;
     path[size] = 0;
-    if (with_sockets && strncmp(path, "socket:", 7) == 0)
+    if (with_sockets && strncmp(path, "socket:", 7) == 0) {
+        strcpy(where, "socket");
         return 1;
+    }
     return is_below(path);
 }
 
 static void die(void) { kill(getpid(), SIGKILL); }
+
+static void note(const char *name)
+{
+    char line[PATH_MAX + 64];
+    size_t size = snprintf(line, sizeof line, "%s %s\n", name, where);
+    size_t at = atomic_fetch_add(&seen_size, size);
+    if (at + size < sizeof seen)
+        memcpy(seen + at, line, size);
+}
 
 /* Count a call. 0: let it happen; 1: it fails, errno is set; 2: do half of it, then `die`. */
 static int judge(const char *name)
 {
     long number = atomic_fetch_add(&calls, 1) + 1;
     int is_due = number == wanted || (how_to_fail == FAIL_ON && number > wanted);
+    if (how_to_fail == COUNT)
+        note(name);
     if (!is_due || how_to_fail == COUNT)
         return 0;
     if (number == wanted)

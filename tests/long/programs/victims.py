@@ -34,6 +34,7 @@ library = ctypes.CDLL(None)
 library.fault_arm.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_long, ctypes.c_int, ctypes.c_int]
 library.fault_calls.restype = ctypes.c_long
 library.fault_called.restype = ctypes.c_char_p
+library.fault_seen.restype = ctypes.c_char_p
 
 
 def run(order: Mapping[str, Any]) -> int:
@@ -73,7 +74,8 @@ def main() -> None:
             status = 1
             try:
                 status = run(order)
-                said = {"calls": library.fault_calls(), "called": library.fault_called().decode()}
+                seen = library.fault_seen().decode(errors="replace").splitlines()
+                said = {"calls": library.fault_calls(), "called": library.fault_called().decode(), "seen": seen}
                 os.write(writing, json.dumps(said).encode())
             finally:
                 os._exit(status)
