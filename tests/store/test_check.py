@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from runner.store import Store, StoreSettings, open_store
 from runner.store.bursts import open_bursts
 from runner.store.catalog import query as query_
 from runner.store.catalog.codes import EntryKind
+from runner.store.catalog.query import Connection
 from runner.store.catalog.sums import KEYS, RowDamaged, sum_rows
 from runner.store.check import Report, check_store
 from runner.store.collect import Graces, StoreDamaged, collect
@@ -22,6 +21,7 @@ from runner.store.content import Content, Slice, concatenate
 from runner.store.datums import Planned
 from runner.store.storeview import StoreView
 from runner.store.view import CompletedPart, Versioning
+from tests import databases
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_session
 
 LARGE = bytes(range(256)) * 2000
@@ -54,6 +54,7 @@ async def build(folder: Path) -> None:
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built") / "store"
     trio.run(build, folder)
+    databases.keep(folder)
     return folder
 
 
@@ -61,7 +62,7 @@ def built(tmp_path_factory):
 def folder(built, tmp_path):
     """A copy of it, to be damaged."""
     shutil.copytree(built / "blobs", tmp_path / "store" / "blobs", copy_function=os.link)
-    shutil.copy(built / "catalog.sqlite3", tmp_path / "store")
+    databases.copy(built, tmp_path / "store")
     return tmp_path / "store"
 
 
@@ -75,15 +76,19 @@ def check(folder: Path, **options) -> Report:
 
 def change(folder: Path, statement: str, *values) -> None:
     """Damage the catalog where its rows still match their sums, so that something else has to find it."""
-    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as db, db:
-        assert db.execute(statement, values).rowcount, "nothing was damaged"
+    with databases.connected(folder) as db:
+        was_damaged(db, statement, values)
         for table in KEYS:
             cursor = db.execute(f"SELECT * FROM {table}")
             sum_rows(db, table, [column[0] for column in cursor.description], cursor.fetchall())
 
 
+def was_damaged(db: Connection, statement: str, values=()) -> None:
+    assert db.execute(f"{statement} RETURNING 1", values).fetchall(), "nothing was damaged"
+
+
 def query(folder: Path, statement: str, *values):
-    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as db:
+    with databases.connected(folder) as db:
         return db.execute(statement, values).fetchone()
 
 
@@ -102,7 +107,6 @@ def told(report: Report) -> str:
     return "\n".join(f"{problem.what} {' '.join(problem.touches)}" for problem in report.problems)
 
 
-@pytest.mark.sqlite
 def test_a_sound_store_is_sound_and_counted(folder):
     for read_data in (True, False):
         report = check(folder, read_data=read_data)
@@ -119,7 +123,6 @@ def test_an_empty_store_is_sound(tmp_path):
     assert check(tmp_path / "store") == Report()
 
 
-@pytest.mark.sqlite
 def test_every_flipped_byte_of_a_pack_is_found(folder):
     offset, size, pack = query(folder, "SELECT off, size, pack FROM blob WHERE pack > 0 ORDER BY off LIMIT 1")
     path = folder / "blobs" / "packs" / f"{pack:016x}.pack"
@@ -136,7 +139,6 @@ def test_every_flipped_byte_of_a_pack_is_found(folder):
     trio.run(flip_all)
 
 
-@pytest.mark.sqlite
 def test_a_flipped_byte_of_a_large_blob_is_told_with_what_it_touches(folder):
     number, name = query(folder, "SELECT id, name FROM blob WHERE size = ?", len(LARGE))
     flip(folder / "blobs" / "files" / name[:2] / name, 300_000)
@@ -147,7 +149,6 @@ def test_a_flipped_byte_of_a_large_blob_is_told_with_what_it_touches(folder):
     assert problem.touches == (f"data@{uuid}:/large",)
 
 
-@pytest.mark.sqlite
 def test_damage_of_a_part_touches_the_multipart_object(folder):
     (name,) = query(folder, "SELECT name FROM blob WHERE size = ?", len(PART))
     (folder / "blobs" / "files" / name[:2] / name).unlink()
@@ -158,7 +159,6 @@ def test_damage_of_a_part_touches_the_multipart_object(folder):
         assert "gone" in problem.what
 
 
-@pytest.mark.sqlite
 @pytest.mark.parametrize("cut", [1, 100_000])
 def test_bytes_that_are_cut_short_are_found_by_their_size_alone(folder, cut):
     (name,) = query(folder, "SELECT name FROM blob WHERE size = ?", len(LARGE))
@@ -173,75 +173,79 @@ _ENTRY = (
     " AND layer IN (SELECT id FROM layer WHERE kind = {}) LIMIT 1)"
 )
 _BLOB = "id = (SELECT max(id) FROM blob WHERE pack > 0 AND id IN (SELECT content FROM entry WHERE kind = 1))"
-DAMAGES = {
-    "key": f"UPDATE entry SET key = CAST(key || '!' AS BLOB) WHERE {_ENTRY.format(0)}",
-    "key that is not UTF-8": f"UPDATE entry SET key = x'ff' WHERE {_ENTRY.format(0)}",
-    "size": f"UPDATE entry SET size = size + 1 WHERE {_ENTRY.format(0)}",
-    "digest": f"UPDATE entry SET digest = zeroblob(32) WHERE {_ENTRY.format(0)}",
-    "content": f"UPDATE entry SET content = content + 1 WHERE {_ENTRY.format(0)}",
-    "content gone": f"UPDATE entry SET content = 999999 WHERE {_ENTRY.format(0)}",
-    "attributes": f"UPDATE entry SET meta = x'7b7d' WHERE {_ENTRY.format(0)}",
-    "deletion": f"UPDATE entry SET kind = 0 WHERE {_ENTRY.format(0)}",
-    "entry gone": f"DELETE FROM entry WHERE {_ENTRY.format(0)}",
-    "entry of a run": f"DELETE FROM entry WHERE {_ENTRY.format(1)}",
-    "etag of a run": f"UPDATE entry SET etag = 'x' WHERE {_ENTRY.format(1)}",
-    "parts": "UPDATE entry SET parts = 99 WHERE parts IS NOT NULL",
-    "blob row": f"DELETE FROM blob WHERE {_BLOB}",
-    "blob digest": f"UPDATE blob SET digest = zeroblob(32) WHERE {_BLOB}",
-    "blob size": f"UPDATE blob SET size = size - 1 WHERE {_BLOB}",
-    "blob offset": f"UPDATE blob SET off = off + 1 WHERE {_BLOB}",
-    "blob place": f"UPDATE blob SET place = 2 WHERE {_BLOB}",
-    "extent": "UPDATE extent SET off = off + 1, len = len - 1 WHERE start = 0",
-    "extent gone": "DELETE FROM extent WHERE start > 0",
-    "extent of no blob": "UPDATE extent SET blob = 9999",
-    "manifest": "UPDATE manifest SET digest = zeroblob(32)",
-    "layer": "UPDATE layer SET tombstones = tombstones + 1 WHERE rows IS NOT NULL AND state = 1",
-    "layer state": "UPDATE layer SET state = 3 WHERE id = 1",
-    "commit digest": f"UPDATE commits SET digest = zeroblob(32) WHERE id = {_LAST}",
-    "commit sum": f"UPDATE commits SET content_sum = zeroblob(512) WHERE id = {_LAST}",
-    "commit count": f"UPDATE commits SET objects = objects + 1 WHERE id = {_LAST}",
-    "commit bytes": f"UPDATE commits SET bytes = bytes - 1 WHERE id = {_LAST}",
-    "commit id": f"UPDATE commits SET uuid = 'x' WHERE id = {_LAST}",
-    "commit state": f"UPDATE commits SET state = 0 WHERE id = {_LAST}",
-    "commit repo": f"UPDATE commits SET repo = 999 WHERE id = {_LAST}",
-    "parent gone": f"UPDATE commits SET parent = 999 WHERE id = {_LAST}",
-    "parent cycle": f"UPDATE commits SET parent = id WHERE id = {_LAST}",
-    "base cycle": "UPDATE commits SET base = (SELECT max(id) FROM commits) WHERE id = 2",
-    "base gone": "UPDATE commits SET base = 999 WHERE id = 2",
-    "layers": f"UPDATE commits SET layers = '[1]' WHERE id = {_LAST}",
-    "layers unreadable": f"UPDATE commits SET layers = '[' WHERE id = {_LAST}",
-    "read set": f"UPDATE commits SET read_set = '[1]' WHERE id = {_LAST}",
-    "run": "UPDATE run SET covers = '[1]'",
-    "branch": "UPDATE branch SET head = 999 WHERE name = 'master'",
-    "branch of another repo": "UPDATE branch SET head = (SELECT max(id) FROM commits) WHERE gen > 2",
-    "repo gone": "DELETE FROM repo WHERE name = 'data'",
-    "record": "UPDATE provenance SET record = CAST(replace(record, 'a record', 'b record') AS BLOB)",
-    "record digest": "UPDATE provenance SET digest = zeroblob(32)",
-    "record gone": "DELETE FROM provenance",
-    "record of another commit": "UPDATE provenance SET commit_id = 1",
-    "job": "UPDATE job SET commit_id = 1 WHERE state = 5",
-    "job gone": "DELETE FROM job",
-    "input of no job": "UPDATE job_input SET job = 999",
-    "datum of no job": "UPDATE datum SET job = 999",
-    "output of no datum": "UPDATE produced SET datum = 999",
-    "attempt of no job": "UPDATE attempt SET job = 999",
-    "pipeline version gone": "DELETE FROM pipeline_version",
-    "pipeline gone": "DELETE FROM pipeline",
-    "trigger of no pipeline": "INSERT INTO trigger (project, repo, branch, pipeline) VALUES ('p', 'data', 'b', 1)",
-    "queue of an ended job": "INSERT INTO queue (job) VALUES (1)",
-    "right of nobody": "INSERT INTO access (account, repo, level) VALUES (9, 1, 1)",
-    "document of no branch": "INSERT INTO document (repo, branch, name, body) VALUES (1, 'gone', 'cors', x'00')",
+_DIGEST, _SUM = bytes(32), bytes(512)
+DAMAGES: dict[str, tuple[str, *tuple[object, ...]]] = {
+    "key": (f"UPDATE entry SET key = ? WHERE {_ENTRY.format(0)}", b"another"),
+    "key that is not UTF-8": (f"UPDATE entry SET key = ? WHERE {_ENTRY.format(0)}", b"\xff"),
+    "size": (f"UPDATE entry SET size = size + 1 WHERE {_ENTRY.format(0)}",),
+    "digest": (f"UPDATE entry SET digest = ? WHERE {_ENTRY.format(0)}", _DIGEST),
+    "content": (f"UPDATE entry SET content = content + 1 WHERE {_ENTRY.format(0)}",),
+    "content gone": (f"UPDATE entry SET content = 999999 WHERE {_ENTRY.format(0)}",),
+    "attributes": (f"UPDATE entry SET meta = ? WHERE {_ENTRY.format(0)}", b"{}"),
+    "deletion": (f"UPDATE entry SET kind = 0 WHERE {_ENTRY.format(0)}",),
+    "entry gone": (f"DELETE FROM entry WHERE {_ENTRY.format(0)}",),
+    "entry of a run": (f"DELETE FROM entry WHERE {_ENTRY.format(1)}",),
+    "etag of a run": (f"UPDATE entry SET etag = 'x' WHERE {_ENTRY.format(1)}",),
+    "parts": ("UPDATE entry SET parts = 99 WHERE parts IS NOT NULL",),
+    "blob row": (f"DELETE FROM blob WHERE {_BLOB}",),
+    "blob digest": (f"UPDATE blob SET digest = ? WHERE {_BLOB}", _DIGEST),
+    "blob size": (f"UPDATE blob SET size = size - 1 WHERE {_BLOB}",),
+    "blob offset": (f"UPDATE blob SET off = off + 1 WHERE {_BLOB}",),
+    "blob place": (f"UPDATE blob SET place = 2 WHERE {_BLOB}",),
+    "extent": ("UPDATE extent SET off = off + 1, len = len - 1 WHERE start = 0",),
+    "extent gone": ("DELETE FROM extent WHERE start > 0",),
+    "extent of no blob": ("UPDATE extent SET blob = 9999",),
+    "manifest": ("UPDATE manifest SET digest = ?", _DIGEST),
+    "layer": ("UPDATE layer SET tombstones = tombstones + 1 WHERE rows IS NOT NULL AND state = 1",),
+    "layer state": ("UPDATE layer SET state = 3 WHERE id = 1",),
+    "commit digest": (f"UPDATE commits SET digest = ? WHERE id = {_LAST}", _DIGEST),
+    "commit sum": (f"UPDATE commits SET content_sum = ? WHERE id = {_LAST}", _SUM),
+    "commit count": (f"UPDATE commits SET objects = objects + 1 WHERE id = {_LAST}",),
+    "commit bytes": (f"UPDATE commits SET bytes = bytes - 1 WHERE id = {_LAST}",),
+    "commit id": (f"UPDATE commits SET uuid = 'x' WHERE id = {_LAST}",),
+    "commit state": (f"UPDATE commits SET state = 0 WHERE id = {_LAST}",),
+    "commit repo": (f"UPDATE commits SET repo = 999 WHERE id = {_LAST}",),
+    "parent gone": (f"UPDATE commits SET parent = 999 WHERE id = {_LAST}",),
+    "parent cycle": (f"UPDATE commits SET parent = id WHERE id = {_LAST}",),
+    "base cycle": ("UPDATE commits SET base = (SELECT max(id) FROM commits) WHERE id = 2",),
+    "base gone": ("UPDATE commits SET base = 999 WHERE id = 2",),
+    "layers": (f"UPDATE commits SET layers = '[1]' WHERE id = {_LAST}",),
+    "layers unreadable": (f"UPDATE commits SET layers = '[' WHERE id = {_LAST}",),
+    "read set": (f"UPDATE commits SET read_set = '[1]' WHERE id = {_LAST}",),
+    "run": ("UPDATE run SET covers = '[1]'",),
+    "branch": ("UPDATE branch SET head = 999 WHERE name = 'master'",),
+    "branch of another repo": ("UPDATE branch SET head = (SELECT max(id) FROM commits) WHERE gen > 2",),
+    "repo gone": ("DELETE FROM repo WHERE name = 'data'",),
+    "record digest": ("UPDATE provenance SET digest = ?", _DIGEST),
+    "record gone": ("DELETE FROM provenance",),
+    "record of another commit": ("UPDATE provenance SET commit_id = 1",),
+    "job": ("UPDATE job SET commit_id = 1 WHERE state = 5",),
+    "job gone": ("DELETE FROM job",),
+    "input of no job": ("UPDATE job_input SET job = 999",),
+    "datum of no job": ("UPDATE datum SET job = 999",),
+    "output of no datum": ("UPDATE produced SET datum = 999",),
+    "attempt of no job": ("UPDATE attempt SET job = 999",),
+    "pipeline version gone": ("DELETE FROM pipeline_version",),
+    "pipeline gone": ("DELETE FROM pipeline",),
+    "trigger of no pipeline": ("INSERT INTO trigger (project, repo, branch, pipeline) VALUES ('p', 'data', 'b', 1)",),
+    "queue of an ended job": ("INSERT INTO queue (job) VALUES (1)",),
+    "right of nobody": ("INSERT INTO access (account, repo, level) VALUES (9, 1, 1)",),
+    "document of no branch": ("INSERT INTO document (repo, branch, name, body) VALUES (1, 'gone', 'cors', ?)", b"\0"),
 }
 
 
-@pytest.mark.sqlite
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_each_damage_of_the_catalog_is_found_and_never_raised(folder, damage):
-    change(folder, damage)
+    change(folder, *damage)
     assert not check(folder, read_data=False).is_sound
 
 
-@pytest.mark.sqlite
+def test_another_word_in_a_record_is_found(folder):
+    (record,) = query(folder, "SELECT record FROM provenance")
+    change(folder, "UPDATE provenance SET record = ?", record.replace(b"a record", b"b record"))
+    assert not check(folder, read_data=False).is_sound
+
+
 @pytest.mark.parametrize("right", ["(1, 99, 1)", "(1, 0, 77)"])
 def test_a_right_that_makes_no_sense_is_found(folder, right):
     change(folder, "INSERT INTO account (id, name, created_us) VALUES (1, 'ada', 0)")
@@ -250,9 +254,8 @@ def test_a_right_that_makes_no_sense_is_found(folder, right):
     assert not check(folder, read_data=False).is_sound
 
 
-@pytest.mark.sqlite
 def test_damage_is_told_with_the_commit_and_the_key(folder):
-    change(folder, f"UPDATE entry SET digest = zeroblob(32) WHERE {_ENTRY.format(0)}")
+    change(folder, f"UPDATE entry SET digest = ? WHERE {_ENTRY.format(0)}", _DIGEST)
     report = check(folder)
     assert "an entry of layer 1 refers to other content than it says" in told(report)
     uuid = query(folder, "SELECT uuid FROM commits ORDER BY id LIMIT 1")[0]
@@ -269,7 +272,6 @@ def test_a_damaged_page_of_the_database_is_found_and_never_raised(folder):
     assert not check(folder).is_sound
 
 
-@pytest.mark.sqlite
 def test_bytes_without_a_reference_are_noted_and_no_problem(folder):
     name = "ab" * 32 + "-" + "0" * 16
     (folder / "blobs" / "files" / "ab").mkdir(exist_ok=True)
@@ -323,7 +325,6 @@ async def test_a_check_can_be_cancelled(store):
     assert scope.cancelled_caught
 
 
-@pytest.mark.sqlite
 async def test_a_version_that_holds_what_is_gone_is_told(tmp_path):
     folder = tmp_path / "store"
     async with open_store(folder) as store, open_bursts(store) as bursts:
@@ -339,7 +340,8 @@ async def test_a_version_that_holds_what_is_gone_is_told(tmp_path):
         (f"UPDATE version SET branch = 'none' {oldest}", "is of no branch"),
     ):
         copy = tmp_path / said.replace(" ", "-")
-        shutil.copytree(folder, copy)
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("catalog.*"))
+        databases.copy(folder, copy)
         change(copy, damage)
         async with open_store(copy) as store:
             assert said in told(await check_store(store))
@@ -347,11 +349,10 @@ async def test_a_version_that_holds_what_is_gone_is_told(tmp_path):
 
 def damage(folder: Path, statement: str) -> None:
     """Change the catalog without a word to its sums, as a flipped bit does."""
-    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as db, db:
-        assert db.execute(statement).rowcount, "nothing was damaged"
+    with databases.connected(folder) as db:
+        was_damaged(db, statement)
 
 
-@pytest.mark.sqlite
 def test_a_flipped_state_of_a_layer_or_a_job_removes_nothing_and_ends_nothing(folder):
     entries = query(folder, "SELECT count(*) FROM entry")
     damage(folder, "UPDATE layer SET state = 3 WHERE state = 1")
@@ -369,14 +370,12 @@ def test_a_flipped_state_of_a_layer_or_a_job_removes_nothing_and_ends_nothing(fo
     assert "a row of the table job was damaged: id 1 job double@" in told(report)
 
 
-@pytest.mark.sqlite
 def test_a_store_that_does_not_know_itself_is_not_opened(folder):
     damage(folder, "UPDATE meta SET name = 'gc_epoci' WHERE name = 'gc_epoch'")
     with pytest.raises(RowDamaged, match="meta"):
         check(folder)
 
 
-@pytest.mark.sqlite
 def test_a_check_alone_settles_nothing(tmp_path):
     async def leave_a_job():
         async with open_store(tmp_path / "store") as store:
@@ -392,7 +391,6 @@ def test_a_check_alone_settles_nothing(tmp_path):
     assert query(tmp_path / "store", "SELECT finished_us FROM job") == (None,)
 
 
-@pytest.mark.sqlite
 def test_progress_of_a_check_is_told(folder):
     seen = []
 
@@ -405,7 +403,6 @@ def test_progress_of_a_check_is_told(folder):
     assert all(done <= total for _, done, total in seen)
 
 
-@pytest.mark.sqlite
 async def test_a_damaged_row_gets_no_new_sum_that_would_hide_it(folder):
     damage(folder, "UPDATE job SET reason = 'x'")
     async with open_store(folder) as store:
