@@ -22,7 +22,7 @@ from runner.store.catalog import schema
 from runner.store.catalog.engine import Engine
 from runner.store.catalog.postgres import Postgres, Session
 from runner.store.catalog.query import Connection
-from runner.store.catalog.sqlite import CATALOG_NAME
+from runner.store.catalog.sqlite import CATALOG_NAME, LOCKS_FOLDER
 
 SERVER = os.environ.get("RUNNER_TEST_STORE", "")
 _TEMPLATE = "template_store"
@@ -98,6 +98,7 @@ def copy(folder: Path, to: Path) -> None:
     if SERVER:
         _used[to.absolute()] = _create(url_of(folder).secret.rpartition("/")[2])
         _copies.add(_used[to.absolute()])
+        (to / LOCKS_FOLDER).mkdir(exist_ok=True)  # else it would be no store's
     else:
         shutil.copy(folder / CATALOG_NAME, to)
 
