@@ -8,6 +8,8 @@ import os
 import secrets
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, MutableSequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -128,9 +130,26 @@ def give_back() -> None:
     _copies.clear()
 
 
-def make_template(server: str) -> None:
-    """Make the empty store that all others begin as; once for each server."""
+def run_tests(server: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run tests with their stores in databases of a server, whose URL names any of these, to their end."""
+    _make_template(server)
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--tb=native", *words],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"RUNNER_TEST_STORE": server},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def _make_template(server: str) -> None:
+    """Make the empty store that all others begin as, unless the server has it."""
     with psycopg.connect(server, autocommit=True) as db:
+        if db.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_TEMPLATE,)).fetchone():
+            return
         db.execute(f"CREATE DATABASE {_TEMPLATE}")
     Postgres(store_url.parse(f"{server.rpartition('/')[0]}/{_TEMPLATE}")).prepare()
 
