@@ -11,6 +11,7 @@ nothing ran in it yet; when its COMMIT had no answer, a row that it wrote tells 
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
@@ -63,6 +64,9 @@ _SESSION = (
 _READ_SECONDS = 30
 _ERRORS = (psycopg.Error, schema.CatalogRefused, schema.CatalogDamaged)
 _REFUSALS = (schema.CatalogRefused,)
+
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it says beside its errors belongs on no stderr
 
 
 class Postgres(Engine):
