@@ -18,6 +18,7 @@ from runner.job.datums import Datum
 from runner.job.environment import Gate, Places, generated_files
 from runner.job.links import linked
 from runner.job.prepare import Ready
+from runner.model.errors import Unavailable
 from runner.model.job import JobInput
 from runner.model.pipeline import OUTPUT_BUCKET
 
@@ -43,9 +44,17 @@ class Scratch:
     mounts: tuple[tuple[str, str], ...]
 
     def write_dot_env(self, environment: Mapping[str, str]) -> None:
-        """Write ``/pfs/.env``; what a line cannot hold is left out."""
+        """Write ``/pfs/.env``; what a line cannot hold is left out. Raises `ScratchRefused`."""
         lines = [f"{name}={value}\n" for name, value in environment.items() if "\n" not in name + value]
-        _write(self.folder / "pfs" / ".env", "".join(lines))
+        try:
+            _write(self.folder / "pfs" / ".env", "".join(lines))
+        except OSError as exc:
+            hint = "see whether its disk is full"
+            raise ScratchRefused(f"{self.folder} cannot be used: {exc.strerror}", hint=hint) from exc
+
+
+class ScratchRefused(Unavailable):
+    """There is no room for the files of an attempt, or no right to make them."""
 
 
 @asynccontextmanager
@@ -59,11 +68,15 @@ async def open_scratch(ready: Ready, datum: Datum, gate: Gate | None, give: Give
         give: Writes the files of an input that is no bucket.
 
     Raises:
+        ScratchRefused: (Unavailable)
         What *give* raises.
     """
     # Another user could not pass through the folders of the store.
     parent = ready.host.scratch if ready.user is None else Path(tempfile.gettempdir())
-    folder = _make(parent, ready, datum, gate)
+    try:
+        folder = _make(parent, ready, datum, gate)
+    except OSError as exc:
+        raise ScratchRefused(f"{parent} cannot be used: {exc.strerror}", hint="see whether its disk is full") from exc
     try:
         for member in datum.members:
             if not member.input.s3:

@@ -15,13 +15,22 @@ from pathlib import Path
 
 import trio
 
+from runner.job.scratch import ScratchRefused
+
 _LOCK = ".lock"
 
 
 @asynccontextmanager
 async def open_scratch(parent: Path) -> AsyncIterator[Path]:
-    """Give a fresh folder below *parent*, and remove it at the end, shielded."""
-    folder, lock = await trio.to_thread.run_sync(_make, parent)
+    """Give a fresh folder below *parent*, and remove it at the end, shielded.
+
+    Raises:
+        ScratchRefused: (Unavailable)
+    """
+    try:
+        folder, lock = await trio.to_thread.run_sync(_make, parent)
+    except OSError as exc:
+        raise ScratchRefused(f"{parent} cannot be used: {exc.strerror}", hint="see whether its disk is full") from exc
     try:
         yield folder
     finally:

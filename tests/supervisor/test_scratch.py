@@ -3,6 +3,7 @@ import sys
 import pytest
 import trio
 
+from runner.job.scratch import ScratchRefused
 from runner.supervisor.scratch import open_scratch
 
 _DIE_INSIDE = """
@@ -45,3 +46,10 @@ async def test_what_a_living_process_holds_stays(tmp_path):
     async with open_scratch(tmp_path) as first, open_scratch(tmp_path) as second:
         assert first.exists()
         assert second.exists()
+
+
+async def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ScratchRefused, match="cannot be used: Not a directory"):
+        async with open_scratch(tmp_path / "file" / "scratch"):
+            pass
