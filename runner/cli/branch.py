@@ -20,7 +20,7 @@ def branch() -> None:
 
 def _named(place: Address) -> tuple[str, str]:
     """Return repo and branch of an address that names just these; raises `BranchNotNamed`."""
-    if not place.revision or place.back or place.path is not None:
+    if not place.is_branch:
         raise BranchNotNamed(f"{place} does not name a branch", hint=f"write {place.repo}@BRANCH")
     return place.repo, place.revision
 
@@ -32,12 +32,13 @@ def _named(place: Address) -> tuple[str, str]:
 @in_trio
 async def create(options: Options, address: str, head: str | None) -> None:
     """Make a branch, empty or at a commit."""
+    from runner.cli.places import whole
     from runner.cli.world import opened
     from runner.store import branches, commits
 
     async with opened(options) as world:
         repo, name = _named(world.place(address))
-        at = (await commits.resolve(world.store, world.place(head))).id if head else None
+        at = (await commits.resolve(world.store, whole(world.place(head)))).id if head else None
         await branches.create(world.store, world.project, repo, name, at)
         remark(options, f"made the branch {repo}@{name}" + (f" at {at}" if at else ""))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from runner.cli.options import Options, in_trio, noun, remark
-from runner.model.address import DEFAULT_BRANCH
 
 if TYPE_CHECKING:
+    from runner.cli.world import World
     from runner.model.commit import Commit
     from runner.store import Store
 
@@ -21,27 +23,49 @@ def commit() -> None:
 
 
 @commit.command("list")
-@click.argument("place", metavar="REPO[@BRANCH]")
+@click.argument("place", metavar="REPO[@BRANCH]|COMMIT|ID")
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @click.option("--quarantined", is_flag=True, help="Also what failed jobs wrote and did not publish.")
 @click.pass_obj
 @in_trio
 async def list_(options: Options, place: str, limit: int, quarantined: bool) -> None:  # noqa: FBT001 -- click's
-    """List commits, newest first."""
+    """List commits, newest first: of a repo, of a branch, or a commit and what came before it.
+
+    ID lists a commit set: all commits that one commit made along its pipelines.
+    """
     from runner.cli import documents, tables
     from runner.cli.world import opened
-    from runner.store import commits
 
     async with opened(options) as world:
-        where = world.place(place)
-        found = await commits.list_commits(
-            world.store, where.project, where.repo, where.revision or None, limit=limit, quarantined=quarantined
-        )
+        found = await _listed(world, place, limit, quarantined=quarantined)
         world.tell(
             [documents.commit_info(each) for each in found],
             tables.commits_table(found, world.now, world.look),
-            nothing=f"{where} has no commits yet",
+            nothing=f"{place} has no commits yet",
         )
+
+
+async def _listed(world: World, text: str, limit: int, *, quarantined: bool) -> Sequence[Commit]:
+    from runner.cli.places import whole
+    from runner.model.ids import is_id_prefix
+    from runner.store import commits
+    from runner.store.refs import NoSuchBranch
+    from runner.store.repos import NoSuchRepo
+    from runner.store.squash import find_set
+
+    where = whole(world.place(text))
+    wanted = partial(commits.list_commits, world.store, where.project, where.repo, limit=limit, quarantined=quarantined)
+    try:
+        if where.is_branch or not where.revision:
+            return await wanted(where.revision or None)
+    except NoSuchRepo:
+        if where.revision or not is_id_prefix(text):
+            raise
+        return (await find_set(world.store, text))[::-1]
+    except NoSuchBranch:
+        if not is_id_prefix(where.revision):
+            raise
+    return await wanted(since=await commits.resolve(world.store, where))
 
 
 @commit.command("inspect")
@@ -49,13 +73,14 @@ async def list_(options: Options, place: str, limit: int, quarantined: bool) -> 
 @click.pass_obj
 @in_trio
 async def inspect(options: Options, address: str) -> None:
-    """Show one commit: REPO@BRANCH, REPO@COMMIT, REPO@BRANCH^."""
+    """Show one commit: REPO@BRANCH, REPO@COMMIT, REPO@BRANCH^ the one before, REPO@BRANCH.1 the first."""
     from runner.cli import documents, tables, words
+    from runner.cli.places import whole
     from runner.cli.world import opened
     from runner.store import commits
 
     async with opened(options) as world:
-        found = await commits.resolve(world.store, world.place(address))
+        found = await commits.resolve(world.store, whole(world.place(address)))
         world.tell(
             documents.commit_info(found),
             tables.pairs(
@@ -81,52 +106,30 @@ _ORIGINS = {"USER": "written by a client", "AUTO": "the output of a pipeline"}
 
 @commit.command("diff")
 @click.argument("before", metavar="BEFORE")
-@click.argument("after", metavar="AFTER")
+@click.argument("after", metavar="[AFTER]", required=False)
 @click.option("--prefix", default="", help="Only keys that begin so.")
 @click.option("--text", is_flag=True, help="Also the lines that differ, of objects that are text.")
 @click.pass_obj
 @in_trio
-async def diff(options: Options, before: str, after: str, *, prefix: str, text: bool) -> None:
-    """Show which objects differ between two commits: + added, - removed, ~ changed."""
-    from rich.text import Text
+async def diff(options: Options, before: str, after: str | None, *, prefix: str, text: bool) -> None:
+    """Show which objects differ between two commits: + added, - removed, ~ changed.
 
-    from runner.cli import documents, tables, words
-    from runner.cli.compare import compare, tally
-    from runner.cli.textdiff import text_diff
+    Without AFTER it is what the one commit changed: how it differs from its parent.
+    """
+    from runner.cli.differing import tell_diff
+    from runner.cli.places import whole
     from runner.cli.world import opened
     from runner.store import commits
 
     async with opened(options) as world:
-        old = await commits.resolve(world.store, world.place(before))
-        new = await commits.resolve(world.store, world.place(after))
-        found = [difference async for difference in compare(world.store, old, new, prefix.encode())]
-        colours = {"+": "green", "-": "red", "~": "yellow"}
-        rows = [
-            (
-                Text(each.sign, style=colours[each.sign]),
-                words.size(each.before.size) if each.before else "",
-                words.size(each.after.size) if each.after else "",
-                words.key(each.key),
-            )
-            for each in found
-        ]
-        heads = (("", False), ("BEFORE", True), ("AFTER", True), ("NAME", False))
-        listed = tables.table([tables.Column(head, right=right) for head, right in heads], rows, world.look)
-        change = tally(found)
-        if text:
-            listed = [line for each in found for line in await text_diff(world.store, old, new, each)]
-        total = f"{change.added:,} added, {change.changed:,} changed, {change.removed:,} removed"
-        world.tell(
-            [
-                {
-                    "oldFile": documents.file_info(old, each.before) if each.before else None,
-                    "newFile": documents.file_info(new, each.after) if each.after else None,
-                }
-                for each in found
-            ],
-            [*listed, Text(total, style="dim")] if found else [],
-            nothing="they hold the same objects",
-        )
+        old: Commit | None
+        old = new = await commits.resolve(world.store, whole(world.place(before)))
+        if after is not None:
+            new = await commits.resolve(world.store, whole(world.place(after)))
+        else:
+            old = await commits.parent_of(world.store, new)
+        if not await tell_diff(world, old, new, os.fsencode(prefix.removeprefix("/")), text=text):
+            remark(options, f"no object that begins with {prefix} differs" if prefix else "they hold the same objects")
 
 
 _BRANCH = click.argument("place", metavar="REPO@BRANCH")
@@ -163,11 +166,12 @@ async def _by_hand(
     from rich.text import Text
 
     from runner.cli import documents
+    from runner.cli.places import branch
     from runner.cli.world import opened
 
     async with opened(options) as world:
         where = world.place(place)
-        made = await act(world.store, where.project, where.repo, where.revision or DEFAULT_BRANCH, message)
+        made = await act(world.store, where.project, where.repo, branch(where), message)
         world.tell(documents.commit_info(made), [Text(made.id)])
 
 
@@ -180,11 +184,12 @@ async def wait(options: Options, address: str) -> int:
     from rich.text import Text
 
     from runner.cli import documents
+    from runner.cli.places import whole
     from runner.cli.world import opened
     from runner.store.waiting import until_finished
 
     async with opened(options) as world:
-        found = await until_finished(world.store, world.place(address), world.settings.worker.reconcile_seconds)
+        found = await until_finished(world.store, whole(world.place(address)), world.settings.worker.reconcile_seconds)
         if found.commit is not None:
             world.tell(documents.commit_info(found.commit), [Text(found.commit.id)])
         elif found.job is not None:
@@ -226,11 +231,12 @@ async def delete(options: Options, name: str) -> None:
 async def _take_out(
     options: Options, name: str, act: Callable[[Store, Sequence[Commit]], Awaitable[None]], done: str
 ) -> None:
+    from runner.cli.places import whole
     from runner.cli.world import opened
     from runner.store.squash import find, find_set
 
     async with opened(options) as world:
-        wanted = await (find(world.store, world.place(name)) if "@" in name else find_set(world.store, name))
+        wanted = await (find(world.store, whole(world.place(name))) if "@" in name else find_set(world.store, name))
         await act(world.store, wanted)
         for each in wanted:
             remark(options, f"{done} {each.repo}@{each.id}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import NamedTuple
 
-from runner.cli.stories import Change
 from runner.model.commit import Commit
 from runner.model.entry import Entry
 from runner.store import Store, commits, repos, tree
@@ -26,18 +25,23 @@ class Difference(NamedTuple):
         return "+" if self.before is None else "-" if self.after is None else "~"
 
 
-def tally(differences: Iterable[Difference]) -> Change:
-    """Count differences by what happened."""
-    counts = Counter(difference.sign for difference in differences)
-    return Change(counts["+"], counts["~"], counts["-"])
+async def compare(
+    store: Store, before: Commit | None, after: Commit, prefix: bytes = b""
+) -> AsyncGenerator[Difference, None]:
+    """Yield what differs under *prefix*, in the order of keys; equal content under equal headers is the same.
 
-
-async def compare(store: Store, before: Commit, after: Commit, prefix: bytes = b"") -> AsyncIterator[Difference]:
-    """Yield what differs under *prefix*, in the order of keys; equal content under equal headers is the same."""
-    async for old, new in tree.diff(store.catalog.db, _layers(store, before), _layers(store, after), prefix):
-        row = new or old
-        if row is not None:
-            yield Difference(row.key, entry_of(old) if old else None, entry_of(new) if new else None)
+    Args:
+        store: Where.
+        before: None: something that holds nothing.
+        after: Another.
+        prefix: Of the keys.
+    """
+    left = () if before is None else _layers(store, before)
+    async with aclosing(tree.diff(store.catalog.db, left, _layers(store, after), prefix)) as rows:
+        async for old, new in rows:
+            row = new or old
+            if row is not None:
+                yield Difference(row.key, entry_of(old) if old else None, entry_of(new) if new else None)
 
 
 def _layers(store: Store, commit: Commit) -> tree.ReadSet:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from runner.cli import documents, tables
 from runner.cli.looks import show
@@ -30,13 +31,16 @@ async def _as_table(world: World, pages: Pages) -> int:
 
 
 async def _as_json(commit: Commit, pages: Pages) -> int:
-    """Write one JSON array, an element a line."""
+    return await print_array(documents.file_info(commit, item) async for items in pages for item in items)
+
+
+async def print_array(elements: AsyncIterator[Mapping[str, Any]]) -> int:
+    """Write one JSON array, an element a line, and return how many there were."""
     count = 0
-    async for items in pages:
-        for item in items:
-            sys.stdout.write("[" if count == 0 else ",\n ")
-            json.dump(documents.file_info(commit, item), sys.stdout, ensure_ascii=False)
-            count += 1
+    async for element in elements:
+        sys.stdout.write("[" if count == 0 else ",\n ")
+        json.dump(element, sys.stdout, ensure_ascii=False)
+        count += 1
     sys.stdout.write("]\n" if count else "[]\n")
     sys.stdout.flush()
     return count

@@ -118,17 +118,17 @@ DATUM_SIGNS: Mapping[DatumState, Sign] = {
 }
 
 
-def show(lines: Iterable[Text], look: Look, stream: TextIO | None = None) -> None:
-    """Write *lines*, each whole, without trailing blanks."""
+def show(lines: Iterable[Text], look: Look, stream: TextIO | None = None, *, blanks: bool = False) -> None:
+    """Write *lines*, each whole, without trailing *blanks* unless they mean something."""
     target = sys.stdout if stream is None else stream
-    target.write(render(lines, look))
+    target.write(render(lines, look, blanks=blanks))
     target.flush()
 
 
-def render(lines: Iterable[Text], look: Look) -> str:
+def render(lines: Iterable[Text], look: Look, *, blanks: bool = False) -> str:
     """Return *lines* as what the stream takes, each with its line end."""
     if not look.colour:
-        return "".join(f"{line.plain.rstrip()}\n" for line in lines)
+        return "".join(f"{line.plain if blanks else line.plain.rstrip()}\n" for line in lines)
     from rich.console import Console
 
     console = Console(
@@ -136,6 +136,7 @@ def render(lines: Iterable[Text], look: Look) -> str:
     )
     with console.capture() as capture:
         for line in lines:
-            line.rstrip()
+            if not blanks:
+                line.rstrip()
             console.print(line, soft_wrap=True)
     return capture.get()

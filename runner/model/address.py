@@ -1,4 +1,4 @@
-"""Addresses as people write them: ``repo@branch^2:/path``, ``pipeline@id``."""
+"""Addresses as people write them: ``repo@branch^2:/path``, ``repo@branch.1``, ``pipeline@id``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_BRANCH = "master"
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _LOOKS_LIKE_COMMIT = re.compile(r"[0-9a-f]{12,32}")
-_REVISION = re.compile(r"(?P<name>[a-zA-Z0-9_-]+)(?P<back>(?:\^\d*|~\d*)*)")
+_REVISION = re.compile(r"(?P<name>[a-zA-Z0-9_-]+)(?:(?P<back>(?:[\^~]\d{0,9})+)|\.(?P<nth>[1-9]\d{0,8}))?")
 _STEP = re.compile(r"[\^~](\d*)")
 
 
@@ -34,6 +34,7 @@ class Address:
         revision: Branch name, commit id or unique id prefix; empty: the branch ``master``.
         back: How many parents to walk back from it.
         path: Key or prefix without the leading ``/``; None when the address has no path part.
+        nth: Which commit of its history, counted from 1, the oldest; 0: the one that `back` says.
     """
 
     project: str
@@ -41,20 +42,28 @@ class Address:
     revision: str = ""
     back: int = 0
     path: str | None = None
+    nth: int = 0
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether it names a branch or a commit itself, and nothing before it or in it."""
+        return bool(self.revision) and not (self.back or self.nth or self.path)
 
     def __str__(self) -> str:
-        back = f"^{self.back}" if self.back > 1 else "^" * self.back
+        back = f"^{self.back}" if self.back > 1 else f".{self.nth}" if self.nth else "^" * self.back
         path = "" if self.path is None else f":/{self.path}"
         revision = f"@{self.revision}" if self.revision else ""
         return f"{self.repo}{revision}{back}{path}"
 
 
 def parse(text: str, *, project: str = DEFAULT_PROJECT) -> Address:
-    """Read ``repo[@revision[^n]][:/path]``.
+    """Read ``repo[@revision[^n]][:/path]``, or with ``.n`` for the n-th commit.
 
     Raises:
-        InvalidAddress: The text has another form.
+        InvalidAddress: The text has another form, or was no text in the first place.
     """
+    if not _is_text(text):
+        raise InvalidAddress(f"{text!r} is not an address", hint="write it in UTF-8")
     place, colon, path = text.partition(":")
     repo, at, revision = place.partition("@")
     match = _REVISION.fullmatch(revision)
@@ -63,14 +72,20 @@ def parse(text: str, *, project: str = DEFAULT_PROJECT) -> Address:
             f"{text!r} is not an address",
             hint="write repo, repo@branch, repo@commit or repo@branch^, with :/path for a file",
         )
-    back = sum(int(step or "1") for step in _STEP.findall(match["back"])) if match else 0
+    back = sum(int(step or "1") for step in _STEP.findall(match["back"] or "")) if match else 0
     return Address(
         project=project,
         repo=repo,
         revision=match["name"] if match else "",
         back=back,
+        nth=int(match["nth"] or "0") if match else 0,
         path=path.removeprefix("/") if colon else None,
     )
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether it was UTF-8: bytes of an argument that were none are surrogates here (PEP 383)."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def check_name(kind: str, name: str) -> str:

@@ -70,6 +70,10 @@ _HISTORY = """
 """
 """The numbers of a commit and of its parents, so many at most."""
 
+_ALL = 2**53
+_NTH = f"{_HISTORY} ORDER BY depth DESC LIMIT 1 OFFSET ?"
+_BACK = f"{_HISTORY} ORDER BY depth LIMIT 1 OFFSET ?"
+
 _THROUGH_JOB = """
     SELECT c.id FROM commits c JOIN job_input i ON i.uuid = c.uuid JOIN job j ON j.id = i.job
     WHERE c.repo = ? AND j.uuid = ? AND i.project = ? AND i.repo = ?
@@ -78,7 +82,7 @@ _THROUGH_JOB = """
 
 
 async def resolve(store: Store, address: Address) -> Commit:
-    """Find the commit that *address* means: a branch, a whole id or a unique prefix, then so many parents back.
+    """Find the commit that *address* means: a branch, a whole id or a unique prefix, then some commit before it.
 
     An id that the repo does not have, but a job has, means the commit of this repo that the job read.
 
@@ -87,12 +91,25 @@ async def resolve(store: Store, address: Address) -> Commit:
     """
     db = store.catalog.db
     number = _number_of(db, repos.require(db, address.project, address.repo), address)
-    for _ in range(address.back):
-        parent: int | None = query.value(db, "SELECT parent FROM commits WHERE id = ?", (number,))
-        if parent is None:
-            raise NoSuchCommit(f"{address} goes back behind the first commit")
-        number = parent
-    return inspect_number(db, number)
+    found: int | None = number
+    if address.nth:
+        found = query.value(db, _NTH, (number, _ALL, address.nth - 1))
+    elif address.back:
+        found = query.value(db, _BACK, (number, address.back + 1, address.back))
+    if found is None:
+        where = "beyond the newest" if address.nth else "back behind the first"
+        raise NoSuchCommit(
+            f"{address} goes {where} commit", hint=f"runner commit list {address.repo}@{address.revision}"
+        )
+    return inspect_number(db, found)
+
+
+async def parent_of(store: Store, commit: Commit) -> Commit | None:
+    """Return the commit before one in its history; None: it is the first."""
+    db = store.catalog.db
+    number = require_id(db, repos.require(db, commit.project, commit.repo), commit.id)
+    parent = query.value(db, "SELECT parent FROM commits WHERE id = ?", (number,))
+    return None if parent is None else inspect_number(db, parent)
 
 
 async def list_commits(
@@ -101,6 +118,7 @@ async def list_commits(
     repo: str,
     branch: str | None = None,
     *,
+    since: Commit | None = None,
     limit: int = 50,
     quarantined: bool = False,
 ) -> Sequence[Commit]:
@@ -111,6 +129,7 @@ async def list_commits(
         project: Of the repo.
         repo: Its name.
         branch: Only what this branch reaches.
+        since: Only this one of the repo and what came before it.
         limit: At most so many.
         quarantined: Also what failed jobs left behind; a branch reaches none of these.
 
@@ -124,6 +143,9 @@ async def list_commits(
     if branch is not None:
         conditions.append(f"(c.id IN ({_HISTORY}) OR (c.state = {_OPEN} AND c.branch = ?))")
         parameters += [refs.require(db, number, branch).head, limit, branch]
+    if since is not None:
+        conditions.append(f"c.id IN ({_HISTORY})")
+        parameters += [require_id(db, number, since.id), limit]
     if not quarantined:
         conditions.append(f"c.state IN ({_FINISHED}, {_OPEN})")
     statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY c.id DESC LIMIT ?"

@@ -11,10 +11,10 @@ paths = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=3
 )
 
 
-@given(names, names, st.integers(0, 5), paths)
-def test_an_address_that_is_printed_reads_back_the_same(repo, revision, back, path):
-    written = Address("default", repo, revision, back, path)
-    assert address.parse(str(written)) == written
+@given(names, names, st.integers(0, 5), st.integers(0, 5), paths)
+def test_an_address_that_is_printed_reads_back_the_same(repo, revision, back, nth, path):
+    for written in (Address("default", repo, revision, back, path), Address("default", repo, revision, 0, path, nth)):
+        assert address.parse(str(written)) == written
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,8 @@ def test_an_address_that_is_printed_reads_back_the_same(repo, revision, back, pa
         ("labresults@master^3~2", Address("p", "labresults", "master", 5)),
         ("labresults@master:/a/b", Address("p", "labresults", "master", 0, "a/b")),
         ("labresults@master:a:b@c", Address("p", "labresults", "master", 0, "a:b@c")),
+        ("labresults@master.3", Address("p", "labresults", "master", nth=3)),
+        ("labresults@master.12:/a", Address("p", "labresults", "master", path="a", nth=12)),
         ("labresults:/", Address("p", "labresults", "", 0, "")),
     ],
 )
@@ -34,11 +36,35 @@ def test_every_form_of_an_address_is_read(text, expected):
     assert address.parse(text, project="p") == expected
 
 
-@pytest.mark.parametrize("text", ["", "@master", "a b", "repo@", "repo@a/b", "repo@^", "répo", "repo@m@n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "@master",
+        "a b",
+        "repo@",
+        "repo@a/b",
+        "repo@^",
+        "répo",
+        "repo@m@n",
+        "repo@m.0",
+        "repo@m.x",
+        "repo@m.1^",
+        "repo@m^1.1",
+        f"repo@m^{'9' * 5000}",
+        f"repo@m.{'9' * 5000}",
+    ],
+)
 def test_what_is_no_address_is_refused_with_the_forms_that_are(text):
     with pytest.raises(address.InvalidAddress) as refused:
         address.parse(text)
     assert "repo@branch" in refused.value.hint
+
+
+def test_bytes_that_are_no_text_are_no_address():
+    with pytest.raises(address.InvalidAddress) as refused:
+        address.parse(b"repo@master:/\xff".decode(errors="surrogateescape"))
+    refused.value.message.encode()
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "a/b", "ü", "deadbeef0123", "0" * 32])

@@ -21,6 +21,7 @@ from runner.store.changes import Change, open_change
 from runner.store.entries import MTIME, Row, decode_attributes
 from runner.store.files import mtimes
 from runner.store.files.counts import Counts, Progress, silent
+from runner.store.files.deleting import delete_below
 from runner.store.files.lanes import in_lanes
 from runner.store.files.scan import NotImportable, Scan, scan
 from runner.store.refs import RefMoved
@@ -29,7 +30,6 @@ from runner.store.store import Store
 BATCH_FILES = 64
 LANES = 3
 """Batches under way at once; each holds at most `BATCH_FILES` small files in memory."""
-DELETES_AT_ONCE = 256
 TRIES = 10
 PIECE_BYTES = 1024 * 1024
 
@@ -103,7 +103,7 @@ async def import_folder(
             async with open_change(store, project, repo, branch) as change:
                 await _Import(change, found, prefix, progress, trust_mtime=trust_mtime).run()
                 if mirror:
-                    await _delete_others(change, found.keys, prefix)
+                    await delete_below(change, prefix, keep=found.keys)
                 return await change.commit(propagates=propagates)
         except RefMoved:
             if not tries_left:
@@ -155,24 +155,6 @@ class _Import:
         if before is None or before.size != file.size:
             return False
         return before.digest == (file.digest or await _digest(self._found.path(file.key)))
-
-
-async def _delete_others(change: Change, keys: Sequence[bytes], prefix: bytes) -> None:
-    """Delete what the branch holds under *prefix* and *keys*, which are sorted, do not name."""
-    wanted = iter(keys)
-    key = next(wanted, None)
-    doomed: list[bytes] = []
-    async with aclosing(change.walk(prefix)) as rows:
-        async for row in rows:
-            name = row.key[len(prefix) :]
-            while key is not None and key < name:
-                key = next(wanted, None)
-            if key != name:
-                doomed.append(row.key)
-            if len(doomed) == DELETES_AT_ONCE:
-                await in_lanes(iter(doomed), change.delete, lanes=DELETES_AT_ONCE)
-                doomed.clear()
-    await in_lanes(iter(doomed), change.delete, lanes=DELETES_AT_ONCE)
 
 
 def _refuse_own_folder(own: Path, source: Path) -> None:
