@@ -17,6 +17,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     databases.leave_out(config, items)
 
 
+@pytest.hookimpl(tryfirst=True)  # before there are any fixtures
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    databases.put_blobs(in_files=item.get_closest_marker("files") is not None)
+
+
 @pytest.fixture(autouse=True)
 def _databases_are_given_back() -> Iterator[None]:
     yield

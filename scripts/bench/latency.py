@@ -1,15 +1,17 @@
 """How long after an input's commit an idle worker starts the job of it, by the times that the store keeps.
 
-    python scripts/bench/latency.py [ROUNDS]
+    python scripts/bench/latency.py [ROUNDS] [--store URL --blobs PLACE]
 
-Each round makes one commit and waits for its job to end. Beside the latency stands what one durable transaction takes
-in the same rounds, since a start is two of them and what lies between.
+The store is a new folder, or what was said: an empty database in PostgreSQL, and a place for its blobs. Each round
+makes one commit and waits for its job to end. Beside the latency stands what one durable transaction takes in the same
+rounds, since a start is two of them and what lies between.
 
 Promised: the median is below 100 ms.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -22,7 +24,9 @@ from typing import NamedTuple
 
 import trio
 
-from runner.store import Store, files, jobs, open_store
+from runner.model import store_url
+from runner.model.store_url import StoreUrl
+from runner.store import Store, StoreSettings, files, jobs, open_store
 from runner.store.catalog import query
 
 ROUNDS = 50
@@ -61,27 +65,29 @@ async def measure(store: Store, source: Path, number: int) -> Round:
     return Round((found[0].started - commit.finished).total_seconds(), time.perf_counter() - began)
 
 
-async def measure_all(place: Path, source: Path, rounds: int) -> list[Round]:
+async def measure_all(where: Path | StoreUrl, settings: StoreSettings, source: Path, rounds: int) -> list[Round]:
     """Return so many rounds, with pauses in which the worker becomes idle."""
     found = []
-    async with open_store(place) as store:
+    async with open_store(where, settings=settings) as store:
         for number in range(rounds):
             await trio.sleep(PAUSE_SECONDS)
             found.append(await measure(store, source, number))
     return found
 
 
-def main(rounds: int) -> int:
+def main(rounds: int, url: str, blobs: str) -> int:
     """Print the figures; 1 when the promise is not kept."""
     with tempfile.TemporaryDirectory() as folder:
-        place, source, spec = Path(folder, "store"), Path(folder, "source"), Path(folder, "spec.json")
+        source, spec, hosts = Path(folder, "source"), Path(folder, "spec.json"), Path(folder, "hosts")
+        where = store_url.parse(url) if url else Path(folder, "store")
         source.mkdir()
         spec.write_text(json.dumps(SPEC))
-        command = [sys.executable, "-m", "runner", "--store", str(place), "worker", str(spec)]
-        environment = {**os.environ, "RUNNER_ADMIN_LISTEN": ""}
+        command = [sys.executable, "-m", "runner", "worker", str(spec)]
+        told = {"STORE": url or str(where), "BLOBS": blobs, "STORAGE_HOSTS": str(hosts), "ADMIN_LISTEN": ""}
+        environment = {**os.environ, **{f"RUNNER_{name}": value for name, value in told.items()}}
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as worker:
             worker.stdout.readline()
-            found = trio.run(measure_all, place, source, rounds)
+            found = trio.run(measure_all, where, StoreSettings(blobs=blobs, hosts=hosts), source, rounds)
             worker.terminate()
     latencies = sorted(each.latency for each in found)
     median = statistics.median(latencies)
@@ -94,4 +100,9 @@ def main(rounds: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", type=int, nargs="?", default=ROUNDS)
+    parser.add_argument("--store", default="", help="URL of an empty database")
+    parser.add_argument("--blobs", default="", help="where its blobs are kept")
+    words = parser.parse_args()
+    sys.exit(main(words.rounds, words.store, words.blobs))

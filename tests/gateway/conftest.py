@@ -17,6 +17,7 @@ from runner.model.pipeline import PfsInput, Pipeline, Transform
 from runner.store import begin, changes, opening, pipelines
 from runner.store.attempts import AttemptSession
 from runner.store.view import View
+from tests import databases
 from tests.gateway.bucket import Bucket, open_bucket
 from tests.gateway.caller import Caller
 
@@ -63,7 +64,8 @@ class Worlds:
     async def open(self) -> AsyncIterator[AttemptSession]:
         """Begin an attempt of a job that has `INPUTS` in the bucket ``in``."""
         folder = self.folders.mktemp("world") / "store"
-        shutil.copytree(self.template, folder)
+        shutil.copytree(self.template, folder, ignore=shutil.ignore_patterns("catalog.*"))
+        databases.copy(self.template, folder)
         pinned = JobInput("in", "default", "in", "master", self.commit)
         async with (
             opening.open_store(folder) as store,
@@ -77,7 +79,9 @@ class Worlds:
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
     """For tests that need many jobs."""
     template = tmp_path_factory.mktemp("template") / "store"
-    return Worlds(template, trio.run(_make_store, template), tmp_path_factory)
+    commit = trio.run(_make_store, template)
+    databases.keep(template)
+    return Worlds(template, commit, tmp_path_factory)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from runner.store.blobs.remote import RemoteBlobs
 from runner.store.check import check_store
 from tests.store.world import commit_objects, content
 
+pytestmark = pytest.mark.files
+
 
 async def test_a_store_keeps_its_blobs_where_it_was_made_for_good(tmp_path):
     elsewhere = tmp_path / "shared"

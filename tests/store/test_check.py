@@ -24,6 +24,8 @@ from runner.store.view import CompletedPart, Versioning
 from tests import databases
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_session
 
+pytestmark = pytest.mark.files
+
 LARGE = bytes(range(256)) * 2000
 PART = bytes(5 << 20)
 

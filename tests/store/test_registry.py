@@ -250,7 +250,7 @@ async def test_a_job_under_way_that_is_stopped_ends_so_whatever_becomes_of_its_r
     session, _ = await take(store, "a")
     await session.start()
     if is_dead:
-        session.owner.let_go()  # as the kernel does for a dead process
+        await session.owner.release()  # as that of a dead process is
     await control.stop(store, session.key)
     if not is_dead:
         assert session.job.state is JobState.RUNNING

@@ -13,6 +13,8 @@ from typing import Self
 import boto3
 from botocore.config import Config
 
+from tests import databases
+
 
 class Server:
     """A server on a store, until the block ends.
@@ -23,7 +25,8 @@ class Server:
     """
 
     def __init__(self, store: Path, *options: str, **settings: str) -> None:
-        command = [sys.executable, "-m", "runner", "serve", "--store", str(store), "--listen", "127.0.0.1:0", *options]
+        where = ("--store", databases.name_of(store))
+        command = [sys.executable, "-m", "runner", "serve", *where, "--listen", "127.0.0.1:0", *options]
         settings = {"admin_listen": "127.0.0.1:0"} | settings
         variables = {f"RUNNER_{name.upper()}": value for name, value in settings.items()}
         self._log = store.with_name("server.log").open("ab")

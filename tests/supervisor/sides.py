@@ -18,6 +18,7 @@ from runner.model.errors import NotFound
 from runner.model.job import Job
 from runner.store import Store, commits, files, jobs, open_store
 from runner.store.check import check_store
+from tests import databases
 
 SECONDS = 90
 WRITE = """
@@ -62,7 +63,7 @@ class Sides:
     ) -> Sidecar:
         words = ("sidecar", "spec.json", "--share", str(self.share), *inputs, "--listen", "127.0.0.1:0", *options)
         variables = {
-            "RUNNER_STORE": str(self.store),
+            "RUNNER_STORE": databases.name_of(self.store),
             "RUNNER_ADMIN_LISTEN": "127.0.0.1:0",
             "RUNNER_JOB_GRACE_SECONDS": "2",
             "RUNNER_SIDECAR_LOST_SECONDS": "8",
@@ -72,8 +73,8 @@ class Sides:
         return Sidecar(process)
 
     def run(self, *command: str) -> subprocess.Popen[str]:
-        """Start the user's side."""
-        wait_until((self.share / "run").exists)
+        """Start the user's side, once a sidecar has put it there."""
+        wait_until(self._has_script)
         return self._start([str(self.share / "run"), *command], {})
 
     def command(self, program: str) -> subprocess.Popen[str]:
@@ -83,7 +84,7 @@ class Sides:
     def ask(self, *words: str, status: int = 0) -> Any:
         """Run a command of the runner and return its document."""
         done = subprocess.run(
-            [sys.executable, "-m", "runner", "--store", str(self.store), *words, "-o", "json"],
+            [sys.executable, "-m", "runner", "--store", databases.name_of(self.store), *words, "-o", "json"],
             stdout=subprocess.PIPE,
             check=False,
         )
@@ -125,6 +126,14 @@ class Sides:
     def result(self) -> tuple[int, str]:
         status, sentence, _ = (self.share / "result").read_text().split("\n")
         return int(status), sentence
+
+    def _has_script(self) -> bool:
+        """Tell whether a sidecar has put the script there; raises what they said when all have ended without."""
+        is_over = all(process.poll() is not None for process in self._started)
+        if (self.share / "run").exists():
+            return True
+        assert not is_over, [(process.returncode, process.stderr.read()) for process in self._started]
+        return False
 
     def _start(self, words: list[str], variables: dict[str, str], *, umask: int = 0o022) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -7,8 +7,11 @@ import sys
 
 import pytest
 
+from tests import databases
 from tests.supervisor.server import Server
 from tests.system.command import Runner
+
+pytestmark = pytest.mark.files  # the processes say where
 
 PUT = """
 import os, urllib.request
@@ -39,7 +42,8 @@ def far(tmp_path):
 def test_a_job_lives_on_an_object_store_whose_credentials_its_command_never_sees(far, tmp_path, inject):
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "x").write_text("content of x")
-    runner = Runner(tmp_path, far)
+    where = {"RUNNER_STORE": databases.name_of(tmp_path / "store", has_blobs=False)}
+    runner = Runner(tmp_path, far | where | {"RUNNER_STORAGE_HOSTS": str(tmp_path / "hosts")})
     others = {"GOOGLE_CLOUD_PROJECT": "kept-g", "AZURE_CLIENT_ID": "kept-a"}  # nothing of this store's
     spec = runner.spec("copy", [sys.executable, "-c", PUT], datum_tries=1)
     words = ("run", spec, "--input", f"labresults={tmp_path / 'given'}", "--log-format", "json", "--inject", inject)
@@ -54,5 +58,6 @@ def test_a_job_lives_on_an_object_store_whose_credentials_its_command_never_sees
     assert runner.ask("store", "check")["problems"] == []
     refused = runner("job", "list", "--blobs", "s3://blobs/other", status=2)
     assert "keeps its blobs in s3://blobs/a/place, not in s3://blobs/other" in refused.stderr
-    taken = runner("repo", "list", "--store", tmp_path / "second", "--blobs", "s3://blobs/a/place", status=2)
+    second = databases.name_of(tmp_path / "second", has_blobs=False)
+    taken = runner("repo", "list", "--store", second, "--blobs", "s3://blobs/a/place", status=2)
     assert "holds the blobs of another store" in taken.stderr

@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import databases
 from tests.supervisor.server import Server
 from tests.system.command import Runner
+
+pytestmark = pytest.mark.files  # the variables of its processes lead to another object store
 
 BIG = 20_000_000  # several pieces
 
@@ -43,7 +46,8 @@ def archive(tmp_path):
 def runner(tmp_path) -> Runner:
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "x").write_text("x")
-    return Runner(tmp_path)
+    where = {"RUNNER_STORE": databases.name_of(tmp_path / "store"), "RUNNER_STORAGE_HOSTS": str(tmp_path / "hosts")}
+    return Runner(tmp_path, where)
 
 
 def words(runner: Runner, program: str = PUT, url: str = "s3://archive/results") -> list[str]:

@@ -19,6 +19,7 @@ from runner.model.account import Access, AccessLevel
 from runner.model.address import parse
 from runner.store import accounts, commits, open_store, staged
 from runner.store.check import check_store
+from tests import databases
 from tests.supervisor.server import Server
 
 
@@ -54,7 +55,7 @@ async def test_a_clean_stop_commits_what_was_written_and_ends_with_0(folder, tmp
         assert refusal(s3.create_bucket, Bucket="a_b") == ("InvalidBucketName", 400)
         assert refusal(s3.list_objects_v2, Bucket="data") == ("NoSuchBucket", 404)
         s3.close()
-        command = [sys.executable, "-m", "runner", "file", "list", "data@dev", "--store", str(folder)]
+        command = [sys.executable, "-m", "runner", "file", "list", "data@dev", "--store", databases.name_of(folder)]
         listed = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
         assert (listed.returncode, listed.stdout) == (2, b"")
         assert b"3 changes on data@dev are in no commit yet" in listed.stderr
@@ -103,6 +104,7 @@ async def test_a_kill_in_the_middle_loses_nothing_that_was_acknowledged(folder):
             assert body == key.encode() * (len(body) // len(key))
         s3.close()
         assert server.stop() == 0
+    await databases.dead_are_known()
     async with open_store(folder) as store:
         assert (await commits.resolve(store, parse("data"))).objects >= len(acknowledged)
         assert staged.everything(store.catalog.db) == []

@@ -7,6 +7,8 @@ import sys
 import pytest
 import trio
 
+from tests import databases
+
 SPEC = """
 pipeline: {name: copy}
 input: {pfs: {repo: lab, glob: /, s3: true}}
@@ -25,7 +27,8 @@ def folder(tmp_path):
 
 async def run_until(tmp_path, event, *arguments):
     """Run the command, send SIGTERM when *event* is on stderr, return its status and what it said."""
-    command = [sys.executable, "-m", "runner", "--store", str(tmp_path / "store"), "run", str(tmp_path / "spec.yaml")]
+    where = ("--store", databases.name_of(tmp_path / "store"))
+    command = [sys.executable, "-m", "runner", *where, "run", str(tmp_path / "spec.yaml")]
     process = await trio.lowlevel.open_process(
         [*command, *arguments], stdout=-1, stderr=-1, env={**os.environ, "CI": ""}
     )
@@ -56,4 +59,4 @@ async def test_sigterm_during_an_import_ends_it_before_there_is_a_job(folder, tm
     )
     assert status == 128 + signal.SIGTERM
     assert "stopped by SIGTERM, before there was a job; nothing ran" in said
-    assert list((tmp_path / "store" / "scratch").iterdir()) == []
+    assert list((databases.host_folder(tmp_path / "store") / "scratch").iterdir()) == []

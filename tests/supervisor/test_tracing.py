@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from tests import databases
 from tests.host.collector import Collector
 from tests.supervisor.server import Server
 from tests.supervisor.test_worker import ended, put_lines, until
@@ -36,7 +37,8 @@ def run(tmp_path):
 
     def run(program=CODE, **variables):
         file = spec(tmp_path, "one", "data", program)
-        words = ["run", file, "--input", f"data={source}", "--store", tmp_path / "store", "--log-format", "json"]
+        where = ("--store", databases.name_of(tmp_path / "store"))
+        words = ["run", file, "--input", f"data={source}", *where, "--log-format", "json"]
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TRACEPARENT"))}
         return subprocess.run(
             [sys.executable, "-m", "runner", *map(str, words)],

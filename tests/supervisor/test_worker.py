@@ -16,6 +16,7 @@ from runner.model.address import parse
 from runner.model.job import JobState
 from runner.store import commits, files, jobs, open_store
 from runner.store.check import check_store
+from tests import databases
 from tests.supervisor.server import Server
 from tests.supervisor.worker import Worker, ended, environment, runner, spec, until
 
@@ -110,6 +111,7 @@ async def test_the_job_of_a_worker_that_ends_is_taken_up_by_another(folder, tmp_
         begun = await put_lines(folder)
         await until(folder, lambda found: found and found[0].state is JobState.RUNNING)
         assert worker.end(number) == (0 if number == signal.SIGTERM else -number)
+    await databases.dead_are_known()
     (job,) = await until(folder, lambda found: found[0].state is JobState.CREATED)
     assert (job.key.id, job.restarts) == (begun, 1)
     with Worker(folder, waiting):

@@ -14,9 +14,11 @@ import trio
 
 from runner.model.job import Job
 from runner.store import jobs, open_store
+from tests import databases
 
 DEAF = (
     "from runner.store.hints.folder import FolderHints; FolderHints.tell = lambda *_, **__: None;"
+    "from runner.store.hints.notify import NotifyHints; NotifyHints.tell = lambda *_, **__: None;"
     "from runner.__main__ import main; main()"
 )
 """A runner whose hints all get lost."""
@@ -40,7 +42,7 @@ def spec(folder: Path, name: str, reads: str, program: str) -> Path:
 def runner(store: Path, *arguments: object, deaf: bool = False) -> list[str]:
     """Return the command line of a runner on a store."""
     start = ["-c", DEAF] if deaf else ["-m", "runner"]
-    return [sys.executable, *start, "--store", str(store), *map(str, arguments)]
+    return [sys.executable, *start, "--store", databases.name_of(store), *map(str, arguments)]
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -38,6 +38,7 @@ async def test_a_cancelled_server_lets_a_request_end_and_takes_no_other(gateway)
         assert await raw.is_at_end()
 
 
+@pytest.mark.sqlite  # its clock waits for no database
 async def test_idle_connections_do_not_hold_up_the_end(gateway, autojump_clock):
     await gateway.start(drain_seconds=3600)
     async with gateway.connect() as raw:
