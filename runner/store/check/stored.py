@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import groupby
+from contextlib import suppress
+from itertools import chain, groupby
 from threading import Event, Lock
 from typing import NamedTuple
 
@@ -24,7 +27,9 @@ LANES = min(8, os.cpu_count() or 1)
 """Threads that read and hash; neither holds the interpreter's lock."""
 BATCH_BYTES = 64 * 1024 * 1024
 BATCH_BLOBS = 256
-_BLOBS = "SELECT id, digest, size, place, pack, off, name FROM blob ORDER BY pack, off, id"
+_COLUMNS = "id, digest, size, place, pack, off, name"
+_PACKED = f"SELECT {_COLUMNS} FROM blob WHERE pack IS NOT NULL ORDER BY pack, id"  # noqa: S608  # as the index has them
+_OTHERS = f"SELECT {_COLUMNS} FROM blob WHERE pack IS NULL"  # noqa: S608  # constants
 _EPOCHS = """
     SELECT 'blob', x.id FROM blob x WHERE x.epoch < 0 OR x.epoch > ?
     UNION ALL SELECT 'manifest', x.id FROM manifest x WHERE x.epoch < 0 OR x.epoch > ?
@@ -41,6 +46,40 @@ class _Blob(NamedTuple):
     pack: int | None
     offset: int | None
     name: str | None
+
+
+class _Frames:
+    """What a pack tells of itself, read when it is first asked for; one that cannot be read tells nothing.
+
+    A pack has up to a million frames: of each is held where it is, and eight bytes of a hash of what it is.
+    """
+
+    def __init__(self, blobs: Blobs, pack: int) -> None:
+        self._blobs = blobs
+        self._pack = pack
+        self._lock = Lock()
+        self._known: tuple[array[int], array[int]] | None = None
+
+    def __contains__(self, frame: Frame) -> bool:
+        with self._lock:
+            offsets, hashes = self._known = self._known or self._read()
+        at = bisect_left(offsets, frame.offset)
+        return at < len(offsets) and offsets[at] == frame.offset and hashes[at] == hash(frame)
+
+    def _read(self) -> tuple[array[int], array[int]]:
+        offsets, hashes = array("q"), array("q")
+        with suppress(RunnerError):
+            for frame in self._blobs.frames(self._pack):
+                offsets.append(frame.offset)
+                hashes.append(hash(frame))
+        return offsets, hashes
+
+
+class _Batch(NamedTuple):
+    """Blobs that are looked at by one thread: of one pack with what that tells of itself, or of files."""
+
+    blobs: Sequence[_Blob]
+    frames: _Frames | None
 
 
 class _Stopped(Exception):
@@ -71,8 +110,8 @@ class StoredBytes:
         under_way: deque[tuple[int, Future[dict[int, str]]]] = deque()
         with ThreadPoolExecutor(LANES) as lanes:
             try:
-                for batch in _batches(map(_Blob._make, db.execute(_BLOBS))):
-                    under_way.append((len(batch), lanes.submit(self._check_batch, batch, read_data=read_data)))
+                for batch in _batches(map(_Blob._make, chain(db.execute(_PACKED), db.execute(_OTHERS))), self._blobs):
+                    under_way.append((len(batch.blobs), lanes.submit(self._check_batch, batch, read_data=read_data)))
                     while len(under_way) > 2 * LANES:
                         damaged |= self._awaited(*under_way.popleft(), pace)
                 while under_way:
@@ -109,21 +148,19 @@ class StoredBytes:
             read, self._read = self._read, 0
         pace(0, read)
 
-    def _check_batch(self, batch: Sequence[_Blob], *, read_data: bool) -> dict[int, str]:
+    def _check_batch(self, batch: _Batch, *, read_data: bool) -> dict[int, str]:
         """Return what is wrong with blobs that lie in one pack, or in files; one of the threads."""
-        pack = batch[0].pack
-        frames = _frames_of(self._blobs, pack) if pack is not None else set()
         damaged = {}
-        for blob in batch:
+        for blob in batch.blobs:
             try:
-                self._check_blob(blob, frames, read_data=read_data)
+                self._check_blob(blob, batch.frames, read_data=read_data)
             except _Damage as exc:
                 damaged[blob.id] = str(exc)
             except RunnerError as exc:
                 damaged[blob.id] = exc.message
         return damaged
 
-    def _check_blob(self, blob: _Blob, frames: set[Frame], *, read_data: bool) -> None:
+    def _check_blob(self, blob: _Blob, frames: _Frames | None, *, read_data: bool) -> None:
         is_packed = blob.kind == BlobPlace.PACK
         if blob.kind not in {BlobPlace.PACK, BlobPlace.FILE} or (
             [blob.pack is not None, blob.offset is not None, blob.name is None] != [is_packed] * 3
@@ -140,7 +177,7 @@ class StoredBytes:
                 raise _Damage(f"the bytes of {place} do not match their digest")
         finally:
             opened.close()
-        if is_packed and Frame(place.offset, blob.size, blob.digest) not in frames:
+        if frames is not None and Frame(place.offset, blob.size, blob.digest) not in frames:
             raise _Damage(f"{place} is not what the pack tells of it")
 
     def _hashed(self, opened: Opened, size: int) -> bytes:
@@ -162,24 +199,17 @@ def check_epochs(db: Connection, report: Report) -> None:
         report.tell(f"{table} {number}: it would never be collected", ["nothing that is kept"])
 
 
-def _frames_of(blobs: Blobs, pack: int) -> set[Frame]:
-    """Return what a pack tells of itself; of one that cannot be read its blobs tell."""
-    try:
-        return set(blobs.frames(pack))
-    except RunnerError:
-        return set()
-
-
-def _batches(blobs: Iterable[_Blob]) -> Iterator[Sequence[_Blob]]:
-    """Yield the blobs of each pack, and files by some at a time."""
+def _batches(blobs: Iterable[_Blob], stored: Blobs) -> Iterator[_Batch]:
+    """Yield the blobs of each pack, and those of files, by some at a time."""
     for pack, found in groupby(blobs, lambda blob: blob.pack):
+        frames = None if pack is None else _Frames(stored, pack)
         batch: list[_Blob] = []
         size_bytes = 0
         for blob in found:
             batch.append(blob)
             size_bytes += blob.size
-            if pack is None and (len(batch) >= BATCH_BLOBS or size_bytes >= BATCH_BYTES):
-                yield batch
+            if len(batch) >= BATCH_BLOBS or size_bytes >= BATCH_BYTES:
+                yield _Batch(batch, frames)
                 batch, size_bytes = [], 0
         if batch:
-            yield batch
+            yield _Batch(batch, frames)
