@@ -18,6 +18,7 @@ from runner.model.entry import Entry
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
 from runner.store.entries import READ, Row, checked, content_attributes, entry_of
+from runner.store.skips import Skips
 from runner.store.view import Page
 
 ReadSet = Sequence[int]
@@ -28,7 +29,8 @@ STEPS_PER_PAGE = 20_000
 """A page ends, shorter than asked for, after so many rows: also among nothing but tombstones."""
 _ROWS_PER_SEEK = 4
 """Walking over so many rows costs as much as a look-up."""
-_FETCH_MAX = 256
+_FETCH, _FETCH_REMOTE = (1, 256), (16, 1024)
+"""Rows that are fetched after a jump, and at most: as many as cost what the statement by itself does."""
 _WALK_STEPS = 256
 
 _SEEK = f"SELECT {READ} FROM entry WHERE layer = ? AND key >= ? ORDER BY key LIMIT ?"  # noqa: S608  # constants
@@ -111,9 +113,9 @@ class Merge:
 
 
 class _Cursor:
-    """One layer: fetches one row after a jump, then four times more each time."""
+    """One layer: fetches few rows after a jump, then four times more each time."""
 
-    __slots__ = ("_buffer", "_db", "_end", "_layer", "_size", "row")
+    __slots__ = ("_buffer", "_db", "_end", "_layer", "_least", "_most", "_size", "row")
 
     row: Row
 
@@ -121,7 +123,8 @@ class _Cursor:
         self._db = db
         self._layer = layer
         self._end = end
-        self._size = 1
+        self._least, self._most = _FETCH_REMOTE if db.is_remote else _FETCH
+        self._size = self._least
         self._buffer: Iterator[Row] = iter(())
 
     def seek(self, start: bytes) -> bool:
@@ -129,13 +132,13 @@ class _Cursor:
             if row.key >= start:
                 self.row = row
                 return True
-        self._size = 1
+        self._size = self._least
         return self._fetch(start)
 
     def advance(self) -> bool:
         row = next(self._buffer, None)
         if row is None:
-            self._size = min(self._size * 4, _FETCH_MAX)
+            self._size = min(self._size * 4, self._most)
             return self._fetch(successor(self.row.key))
         self.row = row
         return True
@@ -173,7 +176,12 @@ async def list_page(
     """List a page, as `runner.store.view.Bucket.list` promises; hands the loop back now and then."""
     if limit <= 0:
         return Page((), None)
-    merge = Merge(db, layers, start_of(prefix, delimiter, after), prefix_end(prefix))
+    start, end = start_of(prefix, delimiter, after), prefix_end(prefix)
+    merge = (
+        Skips(db, layers, prefix, delimiter, start=start, end=end)
+        if db.is_remote and delimiter
+        else Merge(db, layers, start, end)
+    )
     items: list[Entry | bytes] = []
     last = after
     turn = steps = 0

@@ -28,7 +28,7 @@ def row(key: bytes, mark: int) -> Row:
 @pytest.fixture(scope="module")
 def table():
     """A database with the table of entries; each test, and each example of one, fills it anew."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+    with closing(sqlite3.connect(":memory:", isolation_level=None, factory=schema.Local)) as db:
         db.execute(ENTRY)
         yield db
 
@@ -193,6 +193,8 @@ async def test_listing_prefixes_seeks_over_what_they_hold(table):
     rows = 0
 
     class Counting:
+        is_remote = False
+
         def execute(self, *args):
             nonlocal rows
             found = db.execute(*args).fetchall()

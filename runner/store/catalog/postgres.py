@@ -236,6 +236,8 @@ class PostgresWriteConnection(WriteConnection):
 class Session:
     """A connection that opens itself when it is used, and again when it was lost. Used by one thread at a time."""
 
+    is_remote = True
+
     def __init__(self, url: StoreUrl, *, seconds: int = _READ_SECONDS) -> None:
         self._url = url
         self._seconds = seconds

@@ -46,7 +46,13 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """A connection to a catalog, whichever engine keeps it."""
+    """A connection to a catalog, whichever engine keeps it.
+
+    Attributes:
+        is_remote: Each statement is a round trip, so that one large one is cheaper than many small.
+    """
+
+    is_remote: bool
 
     def execute(self, statement: str, parameters: Parameters = ..., /) -> Cursor:
         """Run a statement."""

@@ -48,6 +48,12 @@ class CatalogRefused(Unavailable):
     """The database cannot serve the catalog for reasons outside it: no room, out of reach, a failed disk."""
 
 
+class Local(sqlite3.Connection):
+    """A connection to a file of this machine, as `query.Connection`."""
+
+    is_remote = False
+
+
 @contextmanager
 def refusals(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system say when the catalog at *path* is opened into errors of the store.
@@ -81,7 +87,7 @@ def prepare(path: Path) -> None:
     Raises:
         NotAStore, NewerFormat, CatalogDamaged, CatalogRefused.
     """
-    with refusals(path), closing(sqlite3.connect(path, isolation_level=None)) as db:
+    with refusals(path), closing(sqlite3.connect(path, isolation_level=None, factory=Local)) as db:
         found = _format_of(db, path)
         if found == 0:
             create(db)
@@ -100,7 +106,7 @@ def format_at(path: Path) -> int:
         return _format_of(db, path)
 
 
-def create(db: sqlite3.Connection) -> None:
+def create(db: Local) -> None:
     """Write an empty catalog of the present form into an empty database, in one transaction."""
     db.execute("BEGIN IMMEDIATE")
     for statement in statements():

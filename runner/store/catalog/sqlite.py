@@ -185,7 +185,7 @@ class SqliteWriteConnection(WriteConnection):
         os.close(self._lock)
 
 
-class _Reading(sqlite3.Connection):
+class _Reading(schema.Local):
     """Says in the store's words that its file cannot be read."""
 
     def __init__(self, path: Path, *options: Any, **named: Any) -> None:
@@ -237,9 +237,7 @@ class _Read(sqlite3.Cursor):
             self.connection.refuse(exc)
 
 
-def _connect(
-    path: Path, pragmas: Sequence[str], factory: type[sqlite3.Connection] = sqlite3.Connection
-) -> sqlite3.Connection:
+def _connect(path: Path, pragmas: Sequence[str], factory: type[schema.Local] = schema.Local) -> schema.Local:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=factory, cached_statements=512)
     try:
         for pragma in pragmas:
