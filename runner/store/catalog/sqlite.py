@@ -28,13 +28,14 @@ STRUCTURE_PROBLEMS_MAX = 20
 _ERRORS = (sqlite3.Error,)
 _REFUSALS = (sqlite3.OperationalError,)
 
+_CACHE = "cache_size=-2048"  # KiB, of each connection; more wins nothing, since the kernel keeps pages too
 _WRITER_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # part of the promise: NORMAL loses acknowledged commits at a power cut
     "wal_autocheckpoint=0",  # checkpoints are made under the lock
     "journal_size_limit=67108864",
     "busy_timeout=10000",
-    "cache_size=-16384",  # the kernel keeps pages too; what passes once, as logs do, would fill more for good
+    _CACHE,
     "temp_store=MEMORY",
     "foreign_keys=OFF",  # `check` judges references
 )
@@ -42,7 +43,7 @@ _READER_PRAGMAS = (
     "query_only=1",
     "wal_autocheckpoint=0",
     "busy_timeout=10000",
-    "cache_size=-32768",
+    _CACHE,
     "temp_store=MEMORY",
 )
 
