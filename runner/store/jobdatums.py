@@ -18,12 +18,13 @@ from runner.store.catalog.engine import Transaction
 from runner.store.datums import Base, Former, Planned
 from runner.store.files import giving
 from runner.store.owners import Owner, fenced
-from runner.store.paths import Match, Matches, find_matches
+from runner.store.paths import Match, Matches, find_matches, key_of
 from runner.store.reads import ReadLog, Traffic
 from runner.store.store import Store
 
 T = TypeVar("T")
 
+_ROOT = "/"
 _CARRIED = -1
 """Place of what is carried over in the job's stack: below all attempts, which count from 0."""
 
@@ -92,6 +93,8 @@ class JobDatums:
     async def put(self, planned: Iterable[Planned], *, skip: bool) -> None:
         """Write what the job is about to run; with *skip* what was run before is not run again, its output stays.
 
+        What it read then has shaped this output, and counts as read.
+
         Raises:
             JobLost: Somebody else decided about the job.
         """
@@ -99,9 +102,12 @@ class JobDatums:
         self._base = base = datums.find_base(db, self._job) if skip else None
         pending = iter(planned)
         keys: list[bytes] = []
+        read: set[str] = set()
         while some := list(islice(pending, datums.ROWS_PER_WRITE)):
             rows = [(each, datums.find_former(db, base, each) if base else None) for each in some]
             await self._write(partial(_put, job=self._job, rows=rows))
+            if base:
+                await self._carry_reads(base, [each for each, former in rows if former is not None], read)
             for source in [former.source for _, former in rows if former is not None]:
                 for found in datums.keys_of(db, source):
                     keys += found
@@ -148,6 +154,14 @@ class JobDatums:
         if self._carried is None:
             self._carried = await self._write(partial(_open_carried, job=self._job, owner=self._owner.name))
         await self._write(partial(datums.carry, layer=self._carried, base=base, keys=sorted(set(keys))))
+
+    async def _carry_reads(self, base: Base, skipped: Iterable[Planned], whole: set[str]) -> None:
+        """Take over what datums read in the base job; of inputs in *whole* all was taken over already."""
+        for given, path in dict.fromkeys((file.input, file.path) for each in skipped for file in each.files):
+            if given not in whole:
+                await self._reads.carry_over(base.job, given, key_of(path))
+            if path == _ROOT:
+                whole.add(given)
 
     async def _write(self, function: Callable[[Transaction], T]) -> T:
         return await self._store.writer.write(fenced(self._owner, function))

@@ -17,6 +17,7 @@ from runner.store.catalog.query import Connection
 from runner.store.owners import Owner, fenced
 from runner.store.store import Store
 from runner.store.times import from_us, to_us
+from runner.store.tree import prefix_end, successor
 
 HELD_MAX = 4096
 """So many things and ranges are held in memory; above, they move to the catalog."""
@@ -25,6 +26,9 @@ _COLUMNS = "input, key, op, detail, ranges, reached, requests, first_us, last_us
 _TAKE = f"""
     DELETE FROM observed WHERE job = ? AND input = ? AND key = ? AND op = ? AND detail = ? RETURNING {_COLUMNS}
 """  # noqa: S608  # constants
+
+_ABOVE = b"\xff"
+"""Above all keys, which are UTF-8."""
 
 _Key = tuple[str, bytes, ReadKind, bytes]
 _Range = tuple[int, int]
@@ -102,6 +106,19 @@ class ReadLog:
             chunk = rows[at : at + _ROWS_PER_WRITE]
             await self._store.writer.write(fenced(self._owner, partial(_upsert, job=self._job, rows=chunk)))
 
+    async def carry_over(self, job: int, given: str, key: bytes) -> None:
+        """Take over what another *job* read of a file or folder of an input, as its output is taken over too.
+
+        Args:
+            job: Its number.
+            given: Name of the input.
+            key: Of the file; of a folder what its keys begin with, up to a slash, or nothing for all of the input.
+        """
+        last: Observed | None = None
+        while rows := _below(self._store.catalog.db, job, given, key, last):
+            await self._store.writer.write(fenced(self._owner, partial(_upsert, job=self._job, rows=rows)))
+            last = rows[-1]
+
     def snapshot(self) -> Sequence[Observed]:
         """Return all that was read so far, by input, key and kind."""
         held = {key: _observed(key, seen) for key, seen in self._seen.items()}
@@ -145,6 +162,18 @@ def stored(db: Connection, job: int, *, after: Observed | None = None, limit: in
         statement += " LIMIT ?"
         parameters.append(limit)
     return [_from_row(row) for row in query.rows(db, statement, parameters)]
+
+
+def _below(db: Connection, job: int, given: str, key: bytes, after: Observed | None) -> Sequence[Observed]:
+    """Return a page of what a job read of one object, or of all under a prefix, which ends with a slash or is empty."""
+    end = prefix_end(key) or _ABOVE if not key or key.endswith(b"/") else successor(key)
+    statement = f"SELECT {_COLUMNS} FROM observed WHERE job = ? AND input = ? AND key >= ? AND key < ?"  # noqa: S608  # constants
+    parameters: list[Any] = [job, given, key, end]
+    if after is not None:
+        statement += " AND (key, op, detail) > (?, ?, ?)"
+        parameters += _key(after)[1:]
+    rows = query.rows(db, f"{statement} ORDER BY key, op, detail LIMIT ?", (*parameters, _ROWS_PER_WRITE))
+    return [_from_row(row) for row in rows]
 
 
 def _upsert(tx: Transaction, job: int, rows: Sequence[Observed]) -> None:

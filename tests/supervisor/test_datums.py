@@ -457,12 +457,39 @@ async def test_what_is_as_it_was_is_not_run_again_and_its_output_stays(job, copi
     assert (second.job.data_total, second.job.data_skipped, second.job.data_processed) == (3, 1, 2)
     assert f"1 of 3 datums is as it was in {first.job.key}; its output stays" in second.watcher.said(user=False)
     assert second.record["skipped"] == {"datums": 1, "job": first.job.key.id}
+    assert [seen["key"] for seen in second.record["observed"]] == ["a", "b", "d"]
+    assert second.record["observed"][0] == first.record["observed"][0]
     third = await job(copies)
+    assert third.record["observed"] == second.record["observed"]
     assert third.watcher.said() == []
     assert third.output == second.output
     assert third.states == [DatumState.SKIPPED] * 3
     assert "all 3 datums are as they were" in third.outcome.reason
     assert third.outcome.commit.digest == second.outcome.commit.digest
+
+
+async def test_what_skipped_datums_read_of_folders_and_buckets_has_shaped_the_output_too(job, tmp_path):
+    """Of a folder just what they were given, of a bucket all that the job read then: nobody knows which of them did."""
+    files = folder_of(tmp_path / "in", {"x/1": "1", "x/2": "2", "xy/1": "3"})
+    bucket = folder_of(tmp_path / "lab", {"read": "r", "unread": "u"})
+    crossed = {"cross": [pfs("in"), pfs("lab", "/", s3=True)]}
+    script = "curl -sf $S3_ENDPOINT/lab/read; curl -s $S3_ENDPOINT/lab/none; cp -r $in $RUNNER_PFS/out/"
+    first = await job(pipeline_of(crossed, script), **{"in": files, "lab": bucket})
+    folder_of(files, {"xy/1": "changed"})
+    (files / "x" / "3").write_text("new")
+    (files / "xy" / "1").rename(files / "xy" / "4")
+    folder_of(files, {"z/1": "4"})
+    second = await job(pipeline_of(crossed, script), **{"in": files})
+    assert second.states.count(DatumState.SKIPPED) == 0
+    folder_of(files, {"xy/4": "again"})
+    last = await job(pipeline_of(crossed, script), **{"in": files})
+    assert (first.job.data_total, last.job.data_total, last.job.data_skipped) == (2, 3, 2)
+    read = [(seen["input"], seen["key"], seen["op"]) for seen in last.record["observed"]]
+    assert read == [
+        *(("in", key, "get") for key in ("x/1", "x/2", "x/3", "xy/4", "z/1")),
+        ("lab", "none", "miss"),
+        ("lab", "read", "get"),
+    ]
 
 
 async def test_what_is_carried_over_twice_is_still_whole(job, copies, tmp_path):
