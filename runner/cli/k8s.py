@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,6 @@ from runner.model.errors import Invalid
 
 if TYPE_CHECKING:
     from runner.cluster.request import Request, SecretKey
-    from runner.spec.pipelines import Loaded
 
 _TOPOLOGIES = ("job", "sidecar", "worker")
 
@@ -53,7 +50,7 @@ def render(options: Options, /, spec: Path, **said: Any) -> int:
     from runner.spec.pipelines import load_pipelines
 
     request, project = _request(options, said)
-    loaded = [_without_image_note(one) for one in load_pipelines(spec, project=project)]
+    loaded = load_pipelines(spec, project=project)
     if len(loaded) > 1 and (request.name or request.image):
         raise OptionsConflict(
             f"{spec} declares {len(loaded)} pipelines, and --name and --image are of one",
@@ -61,7 +58,7 @@ def render(options: Options, /, spec: Path, **said: Any) -> int:
         )
     rendered = [render_one(one.pipeline, request) for one in loaded]
     if not options.quiet:
-        show_warnings(loaded)
+        show_warnings(loaded, has_image=True)
     for text in dict.fromkeys(text for one in rendered for text in one.remarks):
         remark(options, text)
     manifests = [manifest for one in rendered for manifest in one.manifests]
@@ -107,12 +104,3 @@ def _secret_key(text: str | None) -> SecretKey | None:
     if not slash:
         raise OptionsConflict(f"--store-secret {text} names no key", hint="write --store-secret NAME/KEY")
     return SecretKey(name, key)
-
-
-def _without_image_note(loaded: Loaded) -> Loaded:
-    """Leave out that the command runs in no image: here it does."""
-    from runner.spec.fates import fields_of
-    from runner.spec.schema import TransformSpec
-
-    note: Sequence[str] = [field.note for field in fields_of(TransformSpec) if field.name == "image"]
-    return replace(loaded, warnings=tuple(each for each in loaded.warnings if not each.message.endswith(tuple(note))))

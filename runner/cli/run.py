@@ -92,13 +92,14 @@ def _request(settings: Settings, spec: Path, said: dict[str, Any]) -> RunRequest
 def one_pipeline(spec: Path, project: str) -> Pipeline:
     """Return the pipeline of a spec that declares one, and show its warnings; raises `Invalid`."""
     from runner.cli.spec import show_warnings
+    from runner.host.pod import is_pod
     from runner.spec.pipelines import load_pipelines
 
     loaded = load_pipelines(spec, project=project)
     if len(loaded) > 1:
         names = ", ".join(one.pipeline.name for one in loaded)
         raise SeveralPipelines(f"{spec} declares {len(loaded)} pipelines: {names}", hint="give a file with one of them")
-    show_warnings(loaded)
+    show_warnings(loaded, has_image=is_pod())
     return loaded[0].pipeline
 
 

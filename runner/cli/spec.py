@@ -17,11 +17,12 @@ from runner.cli.problems import notice_document, notice_lines, problem_document,
 from runner.cli.report import USAGE
 from runner.cli.words import visible
 from runner.host import settings as host_settings
-from runner.spec.fates import MEANINGS, Fate
+from runner.spec.fates import MEANINGS, Fate, fields_of
 from runner.spec.nodes import shown
 from runner.spec.notes import Used
 from runner.spec.pipelines import Loaded, load_pipelines, used_in
 from runner.spec.problems import InvalidSpec
+from runner.spec.schema import TransformSpec
 
 _SPEC = click.argument("path", metavar="SPEC", type=click.Path(path_type=Path))
 
@@ -102,10 +103,17 @@ def show_problems(error: InvalidSpec) -> None:
     show(problem_lines(error, look), look, sys.stderr)
 
 
-def show_warnings(loaded: Sequence[Loaded]) -> None:
-    """Tell stderr what the writers of specs should know."""
+def show_warnings(loaded: Sequence[Loaded], *, has_image: bool = False) -> None:
+    """Tell stderr what the writers of specs should know; *has_image*: the command runs in an image, as they expect."""
     look = look_at(sys.stderr)
-    show([line for one in loaded for line in notice_lines(one.source, one.warnings, look)], look, sys.stderr)
+    for one in loaded:
+        told = tuple(notice for notice in one.warnings if not (has_image and notice.message.endswith(_no_image())))
+        show(notice_lines(one.source, told, look), look, sys.stderr)
+
+
+def _no_image() -> str:
+    """Return what is said of an image where none is used."""
+    return next(field.note for field in fields_of(TransformSpec) if field.name == "image")
 
 
 def _say_valid(path: Path, loaded: Sequence[Loaded]) -> None:

@@ -54,6 +54,7 @@ async def worker(
     from runner.cli.run import secrets_of
     from runner.cli.spec import show_warnings
     from runner.cli.world import settings_of
+    from runner.host.pod import is_pod
     from runner.spec.pipelines import load_pipelines
     from runner.supervisor.worker import Started, WorkerRequest, work
 
@@ -63,7 +64,7 @@ async def worker(
 
     def read(spec: Path) -> list[Pipeline]:
         loaded = load_pipelines(spec, project=settings.project)
-        show_warnings(loaded)
+        show_warnings(loaded, has_image=is_pod())
         return [one.pipeline for one in loaded]
 
     def ready(started: Started) -> None:

@@ -275,3 +275,14 @@ def test_ctrl_c_stops_the_job_and_says_so(runner, spec, tmp_path):
     assert lines[-5].startswith("■ stopped  lab_summary ")
     assert [line.split()[0] for line in lines[-4:]] == ["why", "at", "kept", "next"]
     assert "lab_summary@master has no commit yet" in lines[-2]
+
+
+def test_a_pod_runs_the_image_that_its_spec_names_and_is_not_told_otherwise(runner, labresults, spec, monkeypatch):
+    path = spec("true", transform={"cmd": ["true"], "image": "example.com/labs"})
+    for is_pod in (False, True):
+        if is_pod:
+            monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+        said = runner("run", path, "--input", f"labresults={labresults}")
+        assert said.status == 0
+        assert ("not in an image" in said.err) is not is_pod
+        assert "names no tag" in said.err
