@@ -44,8 +44,9 @@ async def sidecar(options: Options, /, spec: Path, share: Path, ready_file: Path
     """Open one job of SPEC whose command runs in another container, as DIR/run COMMAND.
 
     DIR/run needs nothing but sh. It waits for the gateway, runs the command with the job's environment, and ends as
-    the job ends: with 0 when its commit is durable. Started again on the same DIR, the result is repeated. Once the
-    gateway takes requests, stdout says where in one JSON line.
+    the job ends: with 0 when its commit is durable. The command is tried once, and its container is given the secrets
+    of the spec by whoever starts it. Started again on the same DIR, the result is repeated. Once the gateway takes
+    requests, stdout says where in one JSON line.
     """
     from runner.cli.daemon import log_to, say_ready
     from runner.cli.report import Verdict, leave_last_words, say

@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from runner.host.objectstores import ExtraMissing
-from runner.model.errors import Invalid, RunnerError, Unavailable
+from runner.model.errors import Corrupt, Invalid, RunnerError, Unavailable
 from runner.model.store_url import StoreUrl
 from runner.store import settle
 from runner.store.blobs import located
@@ -45,6 +45,13 @@ _EMPTY = frozenset({"lost+found", ".snapshot", ".DS_Store"})
 """What a folder may hold and still be an empty one: file systems and desktops leave it there."""
 
 
+BLOBS_FOLDER = "blobs"
+
+
+class CatalogLost(Corrupt):
+    """A store's blobs are there without its catalog; a new one would collect them as garbage."""
+
+
 class NetworkFolder(Invalid):
     """The store's folder lies where locks and shared memory may not work."""
 
@@ -73,7 +80,7 @@ async def open_store(where: Path | StoreUrl, *, settings: StoreSettings | None =
         BlobsElsewhere, BlobsTaken, BlobsNowhere, LocationInvalid, ExtraMissing, PlaceRefused: (Invalid)
         CatalogForbidden, FolderForbidden: (Invalid)
         FolderRefused, CatalogRefused, StorageFailed: (Unavailable)
-        CatalogDamaged, RowDamaged: (Corrupt)
+        CatalogDamaged, CatalogLost, RowDamaged: (Corrupt)
         Whatever the block raises, as it is.
 
     Cancellation: the block's clean-up can still write; what is in the queue is written before this ends.
@@ -93,7 +100,9 @@ async def open_store(where: Path | StoreUrl, *, settings: StoreSettings | None =
         if place is None:
             place = await trio.to_thread.run_sync(_choose_blobs, engine, connection, settings)
         _refuse_elsewhere(engine, folder, place, settings)
-        blobs = located.open_blobs(place, folder / "blobs", _known(catalog.db, "uuid") or "", settings.retry_seconds)
+        blobs = located.open_blobs(
+            place, folder / BLOBS_FOLDER, _known(catalog.db, "uuid") or "", settings.retry_seconds
+        )
         parts.callback(blobs.close)
         credentials = (*engine.credentials, *located.credentials_of(place))
         writer = Writer(connection, blobs)
@@ -197,7 +206,7 @@ def _choose_blobs(engine: Engine, connection: WriteConnection, settings: StoreSe
 
 
 def _refuse_elsewhere(engine: Engine, folder: Path, place: str, settings: StoreSettings) -> None:
-    own = str((folder / "blobs").absolute())
+    own = str((folder / BLOBS_FOLDER).absolute())
     store = folder if engine.has_folder else engine.place
     if settings.blobs and located.canonical(settings.blobs) != (place or own):
         raise located.BlobsElsewhere(
@@ -207,12 +216,26 @@ def _refuse_elsewhere(engine: Engine, folder: Path, place: str, settings: StoreS
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise `NotAStore` when *folder* is in use for something else, so that a slip of --store litters nothing."""
+    """Refuse a *folder* that is in use for something else, so that a slip of --store litters nothing.
+
+    Raises:
+        NotAStore: (Invalid)
+        CatalogLost: (Corrupt)
+    """
     names = {path.name for path in folder.iterdir()} - _EMPTY if folder.is_dir() else set()
+    if CATALOG_NAME not in names and _holds_blobs(folder / BLOBS_FOLDER):
+        raise CatalogLost(
+            f"{folder} holds the bytes of a store, and not its catalog, {CATALOG_NAME}",
+            hint="restore that from a copy; without it nobody knows what the bytes are",
+        )
     if names and not names & {LOCKS_FOLDER, CATALOG_NAME}:
         raise schema.NotAStore(
             f"{folder} holds other files and no store", hint="choose an empty or a new folder with --store"
         )
+
+
+def _holds_blobs(folder: Path) -> bool:
+    return any(path.is_file() for name in ("packs", "files") for path in (folder / name).rglob("*"))
 
 
 def network_file_system(folder: Path) -> str | None:

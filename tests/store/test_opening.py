@@ -19,6 +19,7 @@ from runner.store.catalog.sqlite import CATALOG_NAME, Sqlite
 from runner.store.catalog.tables import metadata
 from runner.store.opening import FolderForbidden, FolderRefused, NetworkFolder
 from runner.store.repos import NoSuchRepo
+from tests.store.world import commit_objects, content
 
 pytestmark = pytest.mark.sqlite
 
@@ -209,6 +210,22 @@ async def test_a_new_store_is_for_its_owner_alone(tmp_path):
     async with open_store(tmp_path / "a" / "s"):
         pass
     assert (tmp_path / "a" / "s").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+async def test_a_store_without_its_catalog_is_no_new_one(tmp_path, size):
+    """A new one would take the bytes of the old for garbage."""
+    async with open_store(tmp_path / "s") as store:
+        await commit_objects(store, {b"k": b"v" * size})
+    for path in (tmp_path / "s").glob("catalog.sqlite3*"):
+        path.rename(tmp_path / path.name)
+    with pytest.raises(opening.CatalogLost, match=r"catalog\.sqlite3"):
+        async with open_store(tmp_path / "s"):
+            pass
+    for path in tmp_path.glob("catalog.sqlite3*"):
+        path.rename(tmp_path / "s" / path.name)
+    async with open_store(tmp_path / "s") as store:
+        assert await content(store, "data@master") == {b"k": b"v" * size}
 
 
 async def test_an_empty_disk_is_an_empty_folder(tmp_path):
