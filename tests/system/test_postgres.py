@@ -109,6 +109,29 @@ async def test_what_no_waiting_mends_is_for_the_user_and_tells_no_password(postg
     assert f":{parts['password']}@" not in f"{caught.value.message}{caught.value.hint}"
 
 
+def test_a_large_result_is_read_some_rows_at_a_time_while_other_statements_run_and_fail(url, monkeypatch):
+    monkeypatch.setattr(engines, "SCAN_ROWS", 10)
+    engine = Postgres(url)
+    engine.prepare()
+    scanned = []
+    with closing(engine.open_reader()) as catalog, catalog.snapshot() as db:
+        for (number,) in db.scan("SELECT * FROM generate_series(1, ?)", (25,)):
+            scanned.append(number)
+            with pytest.raises(psycopg.Error):
+                db.execute("SELECT 1 / 0")
+            assert list(db.scan("SELECT name FROM project")) == [("default",)]
+            if number == 11:
+                with pytest.raises(psycopg.Error):
+                    list(db.scan("SELECT 1 / (3 - n) FROM generate_series(1, 5) n"))
+        assert scanned == list(range(1, 26))
+        for _ in db.scan("SELECT * FROM generate_series(1, 25)"):
+            break
+        assert query.values(db, "SELECT name FROM pg_cursors") == []
+        with pytest.raises(psycopg.Error):
+            db.execute("SELECT 1 / 0")
+        assert query.value(db, "SELECT 1") == 1
+
+
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_a_restart_of_the_server_is_survived_by_reads_and_writes(postgres, url, settings, mode):
     async with open_store(url, settings=settings) as store:

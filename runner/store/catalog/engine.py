@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Catalog(ABC):
     db: Connection
 
     @abstractmethod
-    def snapshot(self) -> AbstractContextManager[Connection]:
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Let every statement of the block see the same moment."""
 
     @abstractmethod

@@ -30,7 +30,7 @@ from runner.model.store_url import StoreUrl, StoreUrlInvalid
 from runner.store.catalog import schema
 from runner.store.catalog.admission import admitted
 from runner.store.catalog.engine import Catalog, Engine, Transaction, WriteConnection
-from runner.store.catalog.query import Connection, Cursor, Parameters
+from runner.store.catalog.query import Connection, Cursor, Parameters, Snapshot
 from runner.store.catalog.sums import crc_of
 
 WAIT_SECONDS = 30.0
@@ -142,10 +142,10 @@ class PostgresCatalog(Catalog):
         self.db: Connection = self._session
 
     @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
+    def snapshot(self) -> Iterator[Snapshot]:
         """Hold one read transaction; it keeps the server from tidying up what is deleted meanwhile."""
         self._session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        self._session.execute("SET LOCAL statement_timeout = 0")
+        self._session.execute("SET LOCAL statement_timeout = 0; SET LOCAL cursor_tuple_fraction = 1")
         self._session.hold()
         try:
             yield self._session
@@ -256,21 +256,13 @@ class Session:
         given = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
         values = [_holdable(value) for value in given]
         is_free = self.status in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
-        db = self._connected()
         try:
-            with _refusals(self._url):
-                return db.execute(text, values, prepare=bool(values) or None)
+            return self._ask(text, values, prepare=bool(values) or None)
         except schema.CatalogRefused:
-            if not (is_free and db.broken):
-                self._go_on()
+            if not (is_free and self._db is not None and self._db.broken):
                 raise
-        except psycopg.Error:
-            self._go_on()
-            raise
         self.close()
-        db = self._connected()
-        with _refusals(self._url):
-            return db.execute(text, values, prepare=bool(values) or None)
+        return self._ask(text, values, prepare=bool(values) or None)
 
     def executemany(self, statement: str, parameters: Iterable[Sequence[Any]], /) -> Cursor:
         """Run a statement for each of the parameters, all of them in one exchange."""
@@ -280,20 +272,33 @@ class Session:
             cursor.executemany(text, [[_holdable(value) for value in row] for row in parameters])
         return cursor
 
-    def scan(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
-        """Yield the rows of a large result, some at a time; inside a transaction."""
+    def scan(self, statement: str, parameters: Sequence[Any] = (), /) -> Iterator[Any]:
+        """Yield the rows of a large result, some at a time; in a transaction that goes on after what fails (`hold`)."""
         text, _ = _native(statement)
-        with (
-            _refusals(self._url),
-            psycopg.RawServerCursor(self._connected(), f"scan_{secrets.token_hex(4)}") as cursor,
-        ):
-            cursor.itersize = SCAN_ROWS
-            yield from cursor.execute(text, parameters)
+        name = f"scan_{secrets.token_hex(4)}"
+        self._ask(f"DECLARE {name} NO SCROLL CURSOR FOR {text}", parameters)
+        self.hold()  # what fails between two rows leaves the cursor as it is
+        try:
+            while found := self._ask(f"FETCH {SCAN_ROWS} FROM {name}").fetchall():
+                yield from found
+        finally:
+            if self.status == TransactionStatus.INTRANS:
+                self._ask("RELEASE held")
+                self._ask(f"CLOSE {name}")
 
     def hold(self) -> None:
-        """Let the transaction under way go on after a statement that fails."""
+        """Let the transaction under way go on, from here, after a statement that fails."""
         self.execute("SAVEPOINT held")
         self._holds = True
+
+    def _ask(self, text: str, values: Sequence[Any] = (), *, prepare: bool | None = False) -> Cursor:
+        """Run a statement in the server's own words."""
+        try:
+            with _refusals(self._url):
+                return self._connected().execute(text, values, prepare=prepare)
+        except _ERRORS:
+            self._go_on()
+            raise
 
     def _go_on(self) -> None:
         if self._holds and self._db is not None and self.status == TransactionStatus.INERROR:

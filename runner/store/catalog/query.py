@@ -61,6 +61,13 @@ class Connection(Protocol):
         """Run a statement once for each of the parameters."""
 
 
+class Snapshot(Connection, Protocol):
+    """A connection for which all of its statements see the same moment."""
+
+    def scan(self, statement: str, parameters: Sequence[Any] = ..., /) -> Iterator[Any]:
+        """Yield the rows of a result of any size as tuples, a few in memory; others may run meanwhile, and fail."""
+
+
 class Row(tuple[Any, ...]):
     """A row whose columns are also attributes; where two have one name, the last."""
 

@@ -14,11 +14,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from runner.store.catalog import schema
 from runner.store.catalog.engine import Catalog, Engine, Transaction, WriteConnection
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Connection, Snapshot
 
 CATALOG_NAME = "catalog.sqlite3"
 LOCKS_FOLDER = "locks"
@@ -27,6 +27,8 @@ STRUCTURE_PROBLEMS_MAX = 20
 
 _ERRORS = (sqlite3.Error,)
 _REFUSALS = (sqlite3.OperationalError,)
+
+_Db = TypeVar("_Db", bound=schema.Local)
 
 _CACHE = "cache_size=-2048"  # KiB, of each connection; more wins nothing, since the kernel keeps pages too
 _WRITER_PRAGMAS = (
@@ -117,7 +119,7 @@ class SqliteCatalog(Catalog):
         self.db: Connection = self._db
 
     @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
+    def snapshot(self) -> Iterator[Snapshot]:
         """Hold one read transaction, which keeps the log from being truncated; damaged texts are read too."""
         self._db.text_factory = _decoded
         self._db.execute("BEGIN")
@@ -142,7 +144,7 @@ class SqliteWriteConnection(WriteConnection):
     def __init__(self, path: Path, lock_path: Path) -> None:
         self._lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._db = _connect(path, _WRITER_PRAGMAS)
+            self._db = _connect(path, _WRITER_PRAGMAS, sqlite3.Connection)
         except BaseException:
             os.close(self._lock)
             raise
@@ -199,6 +201,10 @@ class _Reading(schema.Local):
         except sqlite3.DatabaseError as exc:
             self.refuse(exc)
 
+    def scan(self, statement: str, parameters: Sequence[Any] = (), /) -> Iterator[Any]:
+        """As `query.Snapshot.scan`: SQLite finds rows one by one."""
+        return iter(self.execute(statement, parameters))
+
     def refuse(self, error: sqlite3.DatabaseError) -> NoReturn:
         refused = schema.refusal(self.path, error)
         if refused is None:
@@ -238,7 +244,7 @@ class _Read(sqlite3.Cursor):
             self.connection.refuse(exc)
 
 
-def _connect(path: Path, pragmas: Sequence[str], factory: type[schema.Local] = schema.Local) -> schema.Local:
+def _connect(path: Path, pragmas: Sequence[str], factory: type[_Db]) -> _Db:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=factory, cached_statements=512)
     try:
         for pragma in pragmas:

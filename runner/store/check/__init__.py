@@ -14,7 +14,7 @@ from functools import partial
 import trio
 
 from runner.store.catalog.codes import LayerState
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 from runner.store.check.content import check_entries, check_layers, check_manifests, check_versions
 from runner.store.check.history import History
 from runner.store.check.pace import Pace, Tell, tell_nobody
@@ -70,7 +70,7 @@ def _check(store: Store, *, read_data: bool, pace: Pace) -> Report:
     return report
 
 
-def _check_content(db: Connection, report: Report, pace: Pace) -> None:
+def _check_content(db: Snapshot, report: Report, pace: Pace) -> None:
     """Check what rows say of each other."""
     (entries,) = db.execute("SELECT count(*) FROM entry").fetchone()
     with report.section("manifests"):
@@ -90,7 +90,7 @@ def _check_content(db: Connection, report: Report, pace: Pace) -> None:
     History(db, report, pace).check()
 
 
-def _note_open_work(db: Connection, report: Report) -> None:
+def _note_open_work(db: Snapshot, report: Report) -> None:
     """Note layers that are open; those of the dead are dropped when the store is opened next."""
     (count,) = db.execute("SELECT count(*) FROM layer WHERE state = ?", (LayerState.OPEN,)).fetchone()
     if count:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from runner.model.entry import KEY_MAX_BYTES
 from runner.store.blobs import Place
 from runner.store.catalog.codes import EntryKind, LayerState
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 from runner.store.check.places import Places
 from runner.store.check.report import Report
 from runner.store.content import Extent, manifest_digest
@@ -68,31 +68,31 @@ class _Entry(NamedTuple):
     found_parts: int | None
 
 
-def check_manifests(db: Connection, report: Report) -> None:
+def check_manifests(db: Snapshot, report: Report) -> None:
     """Every manifest is a gapless list of ranges that lie in their blobs, and is named rightly."""
-    for manifest, digest, size in db.execute("SELECT id, digest, size FROM manifest"):
+    for manifest, digest, size in db.scan("SELECT id, digest, size FROM manifest"):
         why = _wrong_manifest(db, manifest, digest, size)
         if why:
             report.tell(f"manifest {manifest}: {why}", Places(db).using_manifest(manifest))
 
 
-def check_entries(db: Connection, report: Report, *, breathe: Callable[[], None]) -> None:
+def check_entries(db: Snapshot, report: Report, *, breathe: Callable[[], None]) -> None:
     """Every entry of a layer that is not being dropped has a key, and content that is what it says."""
     places = Places(db)
-    for layer, *row in db.execute(_ENTRIES, (LayerState.DROPPING,)):
+    for layer, *row in db.scan(_ENTRIES, (LayerState.DROPPING,)):
         breathe()
         report.entries += 1
         entry = _Entry._make(row)
         why = _wrong_key(entry.key) or _wrong_entry(entry)
         if why:
             report.tell(f"an entry of layer {layer} {why}", places.of_entry(layer, entry.key))
-    for upload, number in db.execute(_PARTS):
+    for upload, number in db.scan(_PARTS):
         report.tell(f"part {number} of the upload {upload} has other content than it says", [f"upload {upload}"])
 
 
-def check_versions(db: Connection, report: Report, *, breathe: Callable[[], None]) -> None:
+def check_versions(db: Snapshot, report: Report, *, breathe: Callable[[], None]) -> None:
     """Every version of a key has content that is what it says, and belongs to a branch that is there."""
-    for branch, version, *row in db.execute(_VERSIONS):
+    for branch, version, *row in db.scan(_VERSIONS):
         breathe()
         entry = _Entry._make(row)
         why = "is of no branch" if branch is None else _wrong_key(entry.key) or _wrong_entry(entry)
@@ -100,15 +100,15 @@ def check_versions(db: Connection, report: Report, *, breathe: Callable[[], None
             report.tell(f"the version {version} {why}", [f"{branch}:/{shown(bytes(entry.key))}"])
 
 
-def check_layers(db: Connection, report: Report) -> None:
+def check_layers(db: Snapshot, report: Report) -> None:
     """Every sealed layer holds what was measured when it was sealed."""
     places = Places(db)
-    for layer, *numbers in db.execute(_MEASURED, (LayerState.SEALED,)):
+    for layer, *numbers in db.scan(_MEASURED, (LayerState.SEALED,)):
         if numbers[:5] != numbers[5:]:
             report.tell(f"layer {layer} does not hold what it held when it was sealed", places.of_layer(layer))
 
 
-def _wrong_manifest(db: Connection, manifest: int, digest: bytes, size: int) -> str:
+def _wrong_manifest(db: Snapshot, manifest: int, digest: bytes, size: int) -> str:
     extents: list[Extent] = []
     end = 0
     for start, offset, length, blob, blob_digest, blob_size in db.execute(_EXTENTS, (manifest,)):

@@ -13,7 +13,7 @@ from runner.model.ids import is_commit_id
 from runner.model.job import JobState
 from runner.store import tree
 from runner.store.catalog.codes import COMMIT_ORIGIN, COMMIT_STATE, JOB_STATE, EntryKind, LayerState
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 from runner.store.check.report import Report
 from runner.store.contentsum import ContentSum
 from runner.store.entries import Row
@@ -73,7 +73,7 @@ class _Known(NamedTuple):
 class History:
     """Checks commits in the order in which they were made: what is below one was checked before it."""
 
-    def __init__(self, db: Connection, report: Report, breathe: Callable[[], None]) -> None:
+    def __init__(self, db: Snapshot, report: Report, breathe: Callable[[], None]) -> None:
         self._db = db
         self._report = report
         self._breathe = breathe
@@ -86,12 +86,12 @@ class History:
         """Look at runs, commits, branches, records and what jobs say of commits."""
         with self._report.section("runs"):
             self._layer_states = dict(self._db.execute("SELECT id, state FROM layer").fetchall())
-            for layer, covers in self._db.execute("SELECT layer, covers FROM run"):
+            for layer, covers in self._db.scan("SELECT layer, covers FROM run"):
                 with self._report.section(f"run {layer}"):
                     self._covers[layer] = json.loads(covers)
                     self._check_run(layer)
         with self._report.section("commits"):
-            for commit in map(_Commit._make, self._db.execute(_COMMITS)):
+            for commit in map(_Commit._make, self._db.scan(_COMMITS)):
                 with self._report.section(f"commit {commit}"):
                     self._check_commit(commit)
         with self._report.section("branches"):
@@ -171,7 +171,7 @@ class History:
         return content
 
     def _check_branches(self) -> None:
-        for repo_name, name, head, repo, head_repo, state in self._db.execute(_BRANCHES):
+        for repo_name, name, head, repo, head_repo, state in self._db.scan(_BRANCHES):
             branch = f"{repo_name}@{name}"
             if repo_name is None:
                 self._report.tell(f"branch {name} belongs to a repo that is not there")
@@ -179,7 +179,7 @@ class History:
                 self._report.tell(f"branch {branch} points at no finished commit of its repo", [branch])
 
     def _check_records(self) -> None:
-        for number, text, digest, uuid, commit_digest in self._db.execute(_RECORDS):
+        for number, text, digest, uuid, commit_digest in self._db.scan(_RECORDS):
             known = self._known.get(number)
             if known is None:
                 self._report.tell("a provenance record belongs to a commit that is not there")
@@ -188,10 +188,10 @@ class History:
             elif not _tells_of(text, uuid, commit_digest):
                 self._report.tell(f"the provenance record of {known.name} tells of another commit", [known.name])
         auto = COMMIT_ORIGIN.code(CommitOrigin.AUTO)
-        for (number,) in self._db.execute(_UNRECORDED, (auto, _FINISHED)):
+        for (number,) in self._db.scan(_UNRECORDED, (auto, _FINISHED)):
             name = self._known[number].name
             self._report.tell(f"the provenance record of {name} is not there", [name])
-        for (uuid,) in self._db.execute(_SUCCEEDED, (_FINISHED, JOB_STATE.code(JobState.SUCCESS))):
+        for (uuid,) in self._db.scan(_SUCCEEDED, (_FINISHED, JOB_STATE.code(JobState.SUCCESS))):
             self._report.tell(f"the commit of the job {uuid} is not there")
 
 

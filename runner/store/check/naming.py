@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from runner.store.catalog.query import Connection, value
+from runner.store.catalog.query import Snapshot, value
 from runner.store.check.places import Places
 from runner.store.files.names import shown
 
@@ -18,7 +18,7 @@ _JOB = "SELECT p.name, j.uuid FROM job j LEFT JOIN pipeline p ON p.id = j.pipeli
 class Naming:
     """Names what rows belong to, also where the column is damaged that says so; costs nothing while no row is."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Snapshot) -> None:
         self.places = Places(db)
         self._db = db
 

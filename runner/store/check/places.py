@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from runner.store.catalog.codes import EntryKind
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 from runner.store.check.report import TOUCHED_MAX
 from runner.store.files.names import shown
 
@@ -42,7 +42,7 @@ class _Head(NamedTuple):
 class Places:
     """Finds what is touched by damage; costs nothing while there is none."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Snapshot) -> None:
         self._db = db
 
     def of_entry(self, layer: int, key: bytes) -> list[str]:
@@ -62,11 +62,11 @@ class Places:
     def using_blobs(self, blobs: Collection[int]) -> dict[int, list[str]]:
         """Return by blob the objects whose bytes are in it, the first few."""
         manifests: dict[int, set[int]] = {}
-        for manifest, blob in self._db.execute("SELECT manifest, blob FROM extent"):
+        for manifest, blob in self._db.scan("SELECT manifest, blob FROM extent"):
             if blob in blobs:
                 manifests.setdefault(manifest, set()).add(blob)
         found: dict[int, list[str]] = {blob: [] for blob in blobs}
-        for layer, key, kind, content in self._db.execute(_ENTRIES):
+        for layer, key, kind, content in self._db.scan(_ENTRIES):
             for blob in {content} & found.keys() if kind == EntryKind.BLOB else manifests.get(content, ()):
                 if len(found[blob]) < TOUCHED_MAX:
                     found[blob] += self.of_entry(layer, key)
@@ -91,7 +91,7 @@ class Places:
         return [place for layer, key, *_ in entries for place in self.of_entry(layer, key)]
 
     def _versions(self) -> Iterator[tuple[str, int, int]]:
-        for branch, key, version, kind, content in self._db.execute(_VERSIONS):
+        for branch, key, version, kind, content in self._db.scan(_VERSIONS):
             yield f"{branch}:/{shown(bytes(key))} version {version}", kind, content
 
     def _wrote(self, layer: int) -> str:
@@ -128,7 +128,7 @@ class Places:
         found = {layer: f"run {layer}" for (layer,) in self._db.execute("SELECT layer FROM run")}
         found |= {layer: f"job {name}@{uuid}" for layer, name, uuid in self._db.execute(_ATTEMPTED)}
         found |= {layer: f"staged on {repo}@{branch}" for layer, repo, branch in self._db.execute(_STAGED)}
-        for repo, uuid, layers in self._db.execute(_COMMITS):
+        for repo, uuid, layers in self._db.scan(_COMMITS):
             found.update((number, f"{repo}@{uuid}") for number in _numbers(layers))
         return found
 

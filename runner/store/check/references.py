@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from runner.model.account import AccessLevel
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 from runner.store.check.report import Report
 
 
@@ -53,16 +53,16 @@ _BELONGINGS = (
 _LEVELS = ", ".join(str(int(level)) for level in AccessLevel)
 
 
-def check_references(db: Connection, report: Report) -> None:
+def check_references(db: Snapshot, report: Report) -> None:
     """Every row that cannot stand alone belongs to one that is there, and every right is one that exists."""
     for each in _BELONGINGS:
-        rows = db.execute(
+        rows = db.scan(
             f"SELECT {each.named} FROM {each.table} x"  # noqa: S608  # constants
             f" WHERE NOT EXISTS (SELECT 1 FROM {each.owner} o WHERE {each.condition})"
         )
         for (named,) in rows:
             report.tell(f"{each.table} {named} belongs to a {each.owner} that is not there")
-    rows = db.execute(
+    rows = db.scan(
         f"SELECT x.repo, x.level FROM access x WHERE x.level NOT IN ({_LEVELS})"  # noqa: S608  # constants
         " OR (x.repo != 0 AND NOT EXISTS (SELECT 1 FROM repo o WHERE o.id = x.repo))"
     )

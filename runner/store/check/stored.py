@@ -17,7 +17,7 @@ from runner.host import digests
 from runner.model.errors import RunnerError
 from runner.store.blobs import Blobs, Frame, Opened, Place
 from runner.store.catalog.codes import BlobPlace
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 from runner.store.check.pace import BREATH_SECONDS, Pace
 from runner.store.check.places import Places
 from runner.store.check.report import Report
@@ -101,7 +101,7 @@ class StoredBytes:
         self._lock = Lock()
         self._stopping = Event()
 
-    def check(self, db: Connection, report: Report, *, read_data: bool, pace: Pace) -> None:
+    def check(self, db: Snapshot, report: Report, *, read_data: bool, pace: Pace) -> None:
         """Look at every blob: all its bytes with *read_data*, else its size."""
         report.blobs, size_bytes = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM blob").fetchone()
         report.size_bytes = int(size_bytes)
@@ -110,7 +110,7 @@ class StoredBytes:
         under_way: deque[tuple[int, Future[dict[int, str]]]] = deque()
         with ThreadPoolExecutor(LANES) as lanes:
             try:
-                for batch in _batches(map(_Blob._make, chain(db.execute(_PACKED), db.execute(_OTHERS))), self._blobs):
+                for batch in _batches(map(_Blob._make, chain(db.scan(_PACKED), db.scan(_OTHERS))), self._blobs):
                     under_way.append((len(batch.blobs), lanes.submit(self._check_batch, batch, read_data=read_data)))
                     while len(under_way) > 2 * LANES:
                         damaged |= self._awaited(*under_way.popleft(), pace)
@@ -125,10 +125,10 @@ class StoredBytes:
             for number, why in sorted(damaged.items()):
                 report.tell(f"blob {number}: {why}", touched[number] or ["nothing that is kept"])
 
-    def note_unreferenced(self, db: Connection, report: Report) -> None:
+    def note_unreferenced(self, db: Snapshot, report: Report) -> None:
         """Note packs and files that no row names: what broken writes leave, until it is collected."""
-        packs = self._packs.keys() - {row[0] for row in db.execute("SELECT DISTINCT pack FROM blob")}
-        names = self._files.keys() - {row[0] for row in db.execute("SELECT name FROM blob WHERE name IS NOT NULL")}
+        packs = self._packs.keys() - {row[0] for row in db.scan("SELECT DISTINCT pack FROM blob")}
+        names = self._files.keys() - {row[0] for row in db.scan("SELECT name FROM blob WHERE name IS NOT NULL")}
         if packs:
             report.notes.append(f"{len(packs):,} packs hold nothing that is referred to")
         if names:
@@ -192,10 +192,10 @@ class StoredBytes:
         return found.digest()
 
 
-def check_epochs(db: Connection, report: Report) -> None:
+def check_epochs(db: Snapshot, report: Report) -> None:
     """No blob and no manifest was referred to in a collection that is yet to come."""
     (epoch,) = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'gc_epoch'").fetchone()
-    for table, number in db.execute(_EPOCHS, (epoch, epoch)):
+    for table, number in db.scan(_EPOCHS, (epoch, epoch)):
         report.tell(f"{table} {number}: it would never be collected", ["nothing that is kept"])
 
 

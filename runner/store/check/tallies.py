@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.model.job import JobState
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 from runner.store.check.naming import Naming
 from runner.store.check.report import Report
 from runner.store.tallies import HALF_HOUR_US
@@ -23,7 +23,7 @@ _HALF_HOURS = f"""
 """  # noqa: S608  # constants
 
 
-def check_tallies(db: Connection, report: Report) -> None:
+def check_tallies(db: Snapshot, report: Report) -> None:
     """As many jobs of each pipeline ended in each state as was counted, and when."""
     naming = Naming(db)
     for statement, where in ((_TALLIES, ""), (_HALF_HOURS, " in half an hour")):

@@ -25,7 +25,7 @@ from runner.store.blobs import Place
 from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
 from runner.store.catalog.engine import Transaction
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 from runner.store.check import Pace, Report
 from runner.store.check.rows import check_rows
 from runner.store.collect import packs
@@ -153,7 +153,7 @@ async def _is_free(store: Store, name: str) -> bool:
 
 
 @contextmanager
-def _snapshot(store: Store) -> Iterator[Connection]:
+def _snapshot(store: Store) -> Iterator[Snapshot]:
     """Give the catalog as it is at one moment."""
     with closing(store.engine.open_reader()) as catalog, catalog.snapshot() as db:
         yield db
@@ -204,7 +204,7 @@ def _look(store: Store, graces: Graces) -> Collected:
         return Collected(len(old), len(layers), len(blobs), _bytes_of(db, blobs))
 
 
-def _bytes_of(db: Connection, blobs: Sequence[int]) -> int:
+def _bytes_of(db: Snapshot, blobs: Sequence[int]) -> int:
     return sum(query.value(db, "SELECT size FROM blob WHERE id = ?", (blob,)) for blob in blobs)
 
 

@@ -7,11 +7,11 @@ of numbers would be fifty times as large.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from runner.store.catalog.codes import JOB_TERMINAL_FROM, EntryKind, LayerState
-from runner.store.catalog.query import Connection
+from runner.store.catalog.query import Snapshot
 
 _SETTLED = (LayerState.SEALED, LayerState.QUARANTINED)
 
@@ -22,7 +22,7 @@ _OF_OPEN_WORK = f"""
     UNION SELECT a.layer FROM attempt a JOIN job ON job.id = a.job WHERE job.state < {JOB_TERMINAL_FROM}
 """  # noqa: S608  # constants
 _RUNS = "SELECT layer, covers FROM run"
-_ENTRIES = "SELECT kind, content, parts FROM entry WHERE layer = ? AND kind != 0"
+_ENTRIES = "SELECT layer, kind, content, parts FROM entry WHERE kind != 0"
 _BESIDE = """
     SELECT kind, content, parts FROM version WHERE kind != 0 UNION ALL SELECT kind, content, NULL FROM part
 """
@@ -42,16 +42,16 @@ class Unreferenced(NamedTuple):
     manifests: list[int]
 
 
-def unnamed_layers(db: Connection, *, but: Collection[int] = ()) -> list[Layer]:
+def unnamed_layers(db: Snapshot, *, but: Collection[int] = ()) -> list[Layer]:
     """Return the sealed and quarantined layers that no commit is made of or read from, and no open work needs.
 
     The commits *but* count as removed.
     """
     named = {layer for (layer,) in db.execute(_OF_OPEN_WORK)}
-    for commit, *layers in db.execute(_OF_COMMITS):
+    for commit, *layers in db.scan(_OF_COMMITS):
         if commit not in but:
             named.update(layer for text in layers for layer in json.loads(text))
-    for covers in [text for layer, text in db.execute(_RUNS) if layer in named]:
+    for covers in [text for layer, text in db.scan(_RUNS) if layer in named]:
         named.update(json.loads(covers))  # a run is compared with the deltas that it was merged from
     rows = db.execute("SELECT id, owner FROM layer WHERE state IN (?, ?) ORDER BY id", _SETTLED)
     return [layer for layer in map(Layer._make, rows) if layer.id not in named]
@@ -60,38 +60,37 @@ def unnamed_layers(db: Connection, *, but: Collection[int] = ()) -> list[Layer]:
 class Marks:
     """Content that is referred to. A collection marks it in two steps, with the sweep of manifests in between."""
 
-    def __init__(self, db: Connection, breathe: Callable[[], None]) -> None:
+    def __init__(self, db: Snapshot, breathe: Callable[[], None]) -> None:
         self._breathe = breathe
         self._blobs = _marks_for(db, "blob")
         self._manifests = _marks_for(db, "manifest")
         self._part_lists = _marks_for(db, "part_list")
 
-    def mark_entries(self, db: Connection, *, but: Collection[int] = ()) -> None:
+    def mark_entries(self, db: Snapshot, *, but: Collection[int] = ()) -> None:
         """Mark what entries, versions and uploads refer to; those of the layers *but* count as removed."""
-        layers = db.execute("SELECT id FROM layer WHERE state != ? ORDER BY id", (LayerState.DROPPING,)).fetchall()
-        for (layer,) in layers:
-            if layer not in but:
-                self._mark(db.execute(_ENTRIES, (layer,)))
-        self._mark(db.execute(_BESIDE))
+        layers = {layer for (layer,) in db.scan("SELECT id FROM layer WHERE state != ?", (LayerState.DROPPING,))}
+        layers.difference_update(but)
+        self._mark(row for layer, *row in db.scan(_ENTRIES) if layer in layers)
+        self._mark(db.scan(_BESIDE))
 
-    def mark_extents(self, db: Connection, *, but: Collection[int] = ()) -> None:
+    def mark_extents(self, db: Snapshot, *, but: Collection[int] = ()) -> None:
         """Mark the blobs of all manifests that are there; those of the manifests *but* count as removed."""
-        for manifest, blob in db.execute("SELECT manifest, blob FROM extent"):
+        for manifest, blob in db.scan("SELECT manifest, blob FROM extent"):
             self._breathe()
             if manifest not in but:
                 _set(self._blobs, blob)
 
-    def unreferenced(self, db: Connection, epoch: int) -> Unreferenced:
+    def unreferenced(self, db: Snapshot, epoch: int) -> Unreferenced:
         """Return the part lists and manifests without a mark; not those that got a reference in *epoch*."""
-        part_lists = db.execute("SELECT id FROM part_list")
-        manifests = db.execute("SELECT id FROM manifest WHERE epoch < ?", (epoch,))
+        part_lists = db.scan("SELECT id FROM part_list")
+        manifests = db.scan("SELECT id FROM manifest WHERE epoch < ?", (epoch,))
         return Unreferenced(_unmarked(self._part_lists, part_lists), _unmarked(self._manifests, manifests))
 
-    def unreferenced_blobs(self, db: Connection, epoch: int) -> list[int]:
+    def unreferenced_blobs(self, db: Snapshot, epoch: int) -> list[int]:
         """Return the blobs without a mark; not those that got a reference in *epoch*."""
-        return _unmarked(self._blobs, db.execute("SELECT id FROM blob WHERE epoch < ?", (epoch,)))
+        return _unmarked(self._blobs, db.scan("SELECT id FROM blob WHERE epoch < ?", (epoch,)))
 
-    def _mark(self, rows: Iterable[tuple[int, int, int | None]]) -> None:
+    def _mark(self, rows: Iterable[Sequence[Any]]) -> None:
         for kind, content, parts in rows:
             self._breathe()
             _set(self._blobs if kind == EntryKind.BLOB else self._manifests, content)
@@ -99,7 +98,7 @@ class Marks:
                 _set(self._part_lists, parts)
 
 
-def _marks_for(db: Connection, table: str) -> bytearray:
+def _marks_for(db: Snapshot, table: str) -> bytearray:
     (last,) = db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608  # one of three
     return bytearray(last + 1)
 
