@@ -187,7 +187,7 @@ def _unreferenced_blobs(store: Store, marks: Marks, epoch: int) -> tuple[list[st
     with _snapshot(store) as db:
         marks.mark_extents(db)
         blobs = marks.unreferenced_blobs(db, epoch)
-        return [str(blob) for blob in blobs], _bytes_of(db, blobs)
+        return [str(blob) for blob in blobs], sum(blobs.values())
 
 
 def _look(store: Store, graces: Graces) -> Collected:
@@ -201,11 +201,7 @@ def _look(store: Store, graces: Graces) -> Collected:
         marks.mark_entries(db, but=set(layers))
         marks.mark_extents(db, but=set(marks.unreferenced(db, epoch + 1).manifests))
         blobs = marks.unreferenced_blobs(db, epoch + 1)
-        return Collected(len(old), len(layers), len(blobs), _bytes_of(db, blobs))
-
-
-def _bytes_of(db: Snapshot, blobs: Sequence[int]) -> int:
-    return sum(query.value(db, "SELECT size FROM blob WHERE id = ?", (blob,)) for blob in blobs)
+        return Collected(len(old), len(layers), len(blobs), sum(blobs.values()))
 
 
 # Writing, in transactions.

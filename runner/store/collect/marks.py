@@ -86,9 +86,10 @@ class Marks:
         manifests = db.scan("SELECT id FROM manifest WHERE epoch < ?", (epoch,))
         return Unreferenced(_unmarked(self._part_lists, part_lists), _unmarked(self._manifests, manifests))
 
-    def unreferenced_blobs(self, db: Snapshot, epoch: int) -> list[int]:
-        """Return the blobs without a mark; not those that got a reference in *epoch*."""
-        return _unmarked(self._blobs, db.scan("SELECT id FROM blob WHERE epoch < ?", (epoch,)))
+    def unreferenced_blobs(self, db: Snapshot, epoch: int) -> dict[int, int]:
+        """Return the sizes of the blobs without a mark; not of those that got a reference in *epoch*."""
+        blobs = db.scan("SELECT id, size FROM blob WHERE epoch < ?", (epoch,))
+        return {number: size for number, size in blobs if _is_unmarked(self._blobs, number)}
 
     def _mark(self, rows: Iterable[Sequence[Any]]) -> None:
         for kind, content, parts in rows:
@@ -110,4 +111,8 @@ def _set(marks: bytearray, number: int) -> None:
 
 
 def _unmarked(marks: bytearray, numbers: Iterable[tuple[int]]) -> list[int]:
-    return [number for (number,) in numbers if number < len(marks) and not marks[number]]
+    return [number for (number,) in numbers if _is_unmarked(marks, number)]
+
+
+def _is_unmarked(marks: bytearray, number: int) -> bool:
+    return number < len(marks) and not marks[number]
