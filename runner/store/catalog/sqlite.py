@@ -144,7 +144,7 @@ class SqliteWriteConnection(WriteConnection):
     def __init__(self, path: Path, lock_path: Path) -> None:
         self._lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._db = _connect(path, _WRITER_PRAGMAS, sqlite3.Connection)
+            self._db = _connect(path, _WRITER_PRAGMAS, schema.Local)
         except BaseException:
             os.close(self._lock)
             raise

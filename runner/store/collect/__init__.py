@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -29,8 +29,9 @@ from runner.store.catalog.query import Snapshot
 from runner.store.check import Pace, Report
 from runner.store.check.rows import check_rows
 from runner.store.collect import packs
-from runner.store.collect.doom import sweep
-from runner.store.collect.marks import Layer, Marks, Unreferenced, unnamed_layers
+from runner.store.collect.doom import sweep, sweep_all
+from runner.store.collect.marks import Garbage, Layer, Marks, Unreferenced, unnamed_layers
+from runner.store.collect.numbers import Names
 from runner.store.owners import owning
 from runner.store.store import Store
 
@@ -116,24 +117,27 @@ async def _collect(store: Store, graces: Graces) -> Collected:
     grace_us = int(graces.seconds * _US)
     before_us = time.time_ns() // 1000 - int(graces.quarantine_seconds * _US)
     commits = await store.writer.write(partial(_drop_quarantined, before_us=before_us))
-    layers = await _unnamed(store)
-    await sweep(store, Doomed.LAYER, layers, grace_us, _drop_layers)
+    layers = Names(dict.fromkeys(await _unnamed(store)))
+    await sweep_all(store, Doomed.LAYER, layers, grace_us, _drop_layers)
     await settle.clean(store)
     epoch = await store.writer.write(_begin_epoch)
     marks, found = await trio.to_thread.run_sync(_mark, store, epoch)
-    await sweep(store, Doomed.PART_LIST, [str(each) for each in found.part_lists], grace_us, _drop_part_lists)
-    manifests = [str(each) for each in found.manifests]
-    await sweep(store, Doomed.MANIFEST, manifests, grace_us, partial(_drop_manifests, epoch=epoch))
-    blobs, size_bytes = await trio.to_thread.run_sync(_unreferenced_blobs, store, marks, epoch)
-    slots = await sweep(store, Doomed.BLOB, blobs, grace_us, partial(_drop_blobs, epoch=epoch))
-    freed = await packs.unlink(store, {place: size for slot in slots for place, size in slot.lying.items()})
+    await sweep_all(store, Doomed.PART_LIST, Names(found.part_lists), grace_us, _drop_part_lists)
+    drop_manifests = partial(_drop_manifests, epoch=epoch)
+    await sweep_all(store, Doomed.MANIFEST, Names(found.manifests), grace_us, drop_manifests)
+    garbage = await trio.to_thread.run_sync(_unreferenced_blobs, store, marks, epoch)
+    removed = freed = 0
+    slots = sweep(store, Doomed.BLOB, Names(garbage.blobs), grace_us, partial(_drop_blobs, epoch=epoch))
+    async with aclosing(slots):
+        async for slot in slots:
+            removed += slot.blobs
+            freed += await packs.unlink(store, slot.lying)
     await packs.compact(store)
     freed += await packs.unlink_unnamed(store, grace_us)
-    removed = sum(slot.blobs for slot in slots)
-    return Collected(commits, len(layers), len(blobs), size_bytes, removed, freed)
+    return Collected(commits, len(layers), len(garbage.blobs), garbage.size_bytes, removed, freed)
 
 
-async def _unnamed(store: Store) -> list[str]:
+async def _unnamed(store: Store) -> list[int]:
     """Return the layers that nothing names and no live owner is about to make a commit of.
 
     Names are taken between two readings: whoever had one has published before the second, or never will.
@@ -141,7 +145,7 @@ async def _unnamed(store: Store) -> list[str]:
     first = await trio.to_thread.run_sync(_unnamed_layers, store)
     free = {layer.id for layer in first if layer.owner is None or await _is_free(store, layer.owner)}
     second = await trio.to_thread.run_sync(_unnamed_layers, store)
-    return [str(layer.id) for layer in second if layer.id in free]
+    return [layer.id for layer in second if layer.id in free]
 
 
 async def _is_free(store: Store, name: str) -> bool:
@@ -182,12 +186,11 @@ def _mark(store: Store, epoch: int) -> tuple[Marks, Unreferenced]:
         return marks, marks.unreferenced(db, epoch)
 
 
-def _unreferenced_blobs(store: Store, marks: Marks, epoch: int) -> tuple[list[str], int]:
-    """Return the blobs that no entry and no manifest refers to, and their bytes."""
+def _unreferenced_blobs(store: Store, marks: Marks, epoch: int) -> Garbage:
+    """Return the blobs that no entry and no manifest refers to."""
     with _snapshot(store) as db:
         marks.mark_extents(db)
-        blobs = marks.unreferenced_blobs(db, epoch)
-        return [str(blob) for blob in blobs], sum(blobs.values())
+        return marks.unreferenced_blobs(db, epoch)
 
 
 def _look(store: Store, graces: Graces) -> Collected:
@@ -199,9 +202,9 @@ def _look(store: Store, graces: Graces) -> Collected:
         epoch = query.value(db, _EPOCH)
         marks = Marks(db, Pace())
         marks.mark_entries(db, but=set(layers))
-        marks.mark_extents(db, but=set(marks.unreferenced(db, epoch + 1).manifests))
-        blobs = marks.unreferenced_blobs(db, epoch + 1)
-        return Collected(len(old), len(layers), len(blobs), sum(blobs.values()))
+        marks.mark_extents(db, but=marks.unreferenced(db, epoch + 1).manifests)
+        garbage = marks.unreferenced_blobs(db, epoch + 1)
+        return Collected(len(old), len(layers), len(garbage.blobs), garbage.size_bytes)
 
 
 # Writing, in transactions.

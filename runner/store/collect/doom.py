@@ -6,10 +6,13 @@ refers to it still. Each slot is a transaction of its own, so a collection that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from contextlib import aclosing
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
+from runner.store.catalog import query
 from runner.store.catalog.codes import Doomed
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.sums import crc_of
@@ -21,33 +24,44 @@ SLOT = 2000
 """Removed in one transaction, so that a PUT beside it waits for some milliseconds."""
 
 _NOTE = "INSERT INTO doomed (kind, name, since_us, crc) VALUES (?, ?, ?, ?) ON CONFLICT (kind, name) DO NOTHING"
+_NOTED = "SELECT name FROM doomed WHERE kind = ? AND name > ? ORDER BY name LIMIT ?"
 _RIPE = "SELECT name FROM doomed WHERE kind = ? AND since_us <= ? AND name BETWEEN ? AND ?"
 _FORGET = "DELETE FROM doomed WHERE kind = ? AND name = ?"
 
 
 async def sweep(
-    store: Store, kind: Doomed, names: Sequence[str], grace_us: int, remove: Callable[[Transaction, Sequence[str]], T]
-) -> list[T]:
+    store: Store, kind: Doomed, names: Collection[str], grace_us: int, remove: Callable[[Transaction, Sequence[str]], T]
+) -> AsyncGenerator[T, None]:
     """Remove those of *names* that were found unreferenced *grace_us* ago or earlier; note the others.
 
     Args:
         store: Where.
         kind: Of all names.
-        names: All of that kind that nothing refers to now; what was noted earlier and is not among them is spared.
+        names: All of that kind that nothing refers to now, in ascending order; what was noted earlier and is not among
+            them is spared.
         grace_us: Microseconds; 0 removes all.
         remove: Called in a transaction with up to `SLOT` names that are due.
 
-    Returns:
-        What *remove* returned, in order.
+    Yields:
+        What *remove* returned, when that is durable.
     """
-    noted = store.catalog.db.execute("SELECT name FROM doomed WHERE kind = ?", (kind,)).fetchall()
-    spared = sorted({name for (name,) in noted}.difference(names))
-    for slot in _slots(spared):
-        await store.writer.write(partial(_forget, kind=kind, names=slot))
-    return [
-        await store.writer.write(partial(_sweep, kind=kind, names=slot, grace_us=grace_us, remove=remove))
-        for slot in _slots(sorted(names))
-    ]
+    last = ""
+    while noted := query.values(store.catalog.db, _NOTED, (kind, last, SLOT)):
+        last = noted[-1]
+        spared = [name for name in noted if name not in names]
+        if spared:
+            await store.writer.write(partial(_forget, kind=kind, names=spared))
+    pending = iter(names)
+    while slot := list(islice(pending, SLOT)):
+        yield await store.writer.write(partial(_sweep, kind=kind, names=slot, grace_us=grace_us, remove=remove))
+
+
+async def sweep_all(
+    store: Store, kind: Doomed, names: Collection[str], grace_us: int, remove: Callable[[Transaction, Sequence[str]], T]
+) -> list[T]:
+    """Do as `sweep` to its end, of what is few or gives little back."""
+    async with aclosing(sweep(store, kind, names, grace_us, remove)) as slots:
+        return [slot async for slot in slots]
 
 
 def _sweep(
@@ -68,7 +82,3 @@ def _sweep(
 
 def _forget(tx: Transaction, kind: Doomed, names: Sequence[str]) -> None:
     tx.db.executemany(_FORGET, [(kind, name) for name in names])
-
-
-def _slots(names: Sequence[str]) -> list[Sequence[str]]:
-    return [names[start : start + SLOT] for start in range(0, len(names), SLOT)]

@@ -1,7 +1,6 @@
 """What nothing refers to any more: layers by commits and open work, content by entries, versions and uploads.
 
-All here reads a snapshot of the catalog in a worker thread. Marks are a byte for each number, since a set of millions
-of numbers would be fifty times as large.
+All here reads a snapshot of the catalog in a worker thread, and holds a byte for each piece of content (`Numbers`).
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 
 from runner.store.catalog.codes import JOB_TERMINAL_FROM, EntryKind, LayerState
 from runner.store.catalog.query import Snapshot
+from runner.store.collect.numbers import Numbers
 
 _SETTLED = (LayerState.SEALED, LayerState.QUARANTINED)
 
@@ -38,8 +38,15 @@ class Layer(NamedTuple):
 class Unreferenced(NamedTuple):
     """Numbers of what nothing refers to."""
 
-    part_lists: list[int]
-    manifests: list[int]
+    part_lists: Numbers
+    manifests: Numbers
+
+
+class Garbage(NamedTuple):
+    """Blobs that nothing refers to, and their bytes."""
+
+    blobs: Numbers
+    size_bytes: int
 
 
 def unnamed_layers(db: Snapshot, *, but: Collection[int] = ()) -> list[Layer]:
@@ -78,7 +85,7 @@ class Marks:
         for manifest, blob in db.scan("SELECT manifest, blob FROM extent"):
             self._breathe()
             if manifest not in but:
-                _set(self._blobs, blob)
+                self._blobs.add(blob)
 
     def unreferenced(self, db: Snapshot, epoch: int) -> Unreferenced:
         """Return the part lists and manifests without a mark; not those that got a reference in *epoch*."""
@@ -86,33 +93,33 @@ class Marks:
         manifests = db.scan("SELECT id FROM manifest WHERE epoch < ?", (epoch,))
         return Unreferenced(_unmarked(self._part_lists, part_lists), _unmarked(self._manifests, manifests))
 
-    def unreferenced_blobs(self, db: Snapshot, epoch: int) -> dict[int, int]:
-        """Return the sizes of the blobs without a mark; not of those that got a reference in *epoch*."""
-        blobs = db.scan("SELECT id, size FROM blob WHERE epoch < ?", (epoch,))
-        return {number: size for number, size in blobs if _is_unmarked(self._blobs, number)}
+    def unreferenced_blobs(self, db: Snapshot, epoch: int) -> Garbage:
+        """Return the blobs without a mark; not those that got a reference in *epoch*."""
+        blobs, size_bytes = self._blobs.without(), 0
+        for number, size in db.scan("SELECT id, size FROM blob WHERE epoch < ?", (epoch,)):
+            self._breathe()
+            if self._blobs.covers(number) and number not in self._blobs:
+                blobs.add(number)
+                size_bytes += size
+        return Garbage(blobs, size_bytes)
 
     def _mark(self, rows: Iterable[Sequence[Any]]) -> None:
         for kind, content, parts in rows:
             self._breathe()
-            _set(self._blobs if kind == EntryKind.BLOB else self._manifests, content)
+            (self._blobs if kind == EntryKind.BLOB else self._manifests).add(content)
             if parts is not None:
-                _set(self._part_lists, parts)
+                self._part_lists.add(parts)
 
 
-def _marks_for(db: Snapshot, table: str) -> bytearray:
+def _marks_for(db: Snapshot, table: str) -> Numbers:
+    """Return a set for the numbers that are there; what is made later is not up for removal."""
     (last,) = db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608  # one of three
-    return bytearray(last + 1)
+    return Numbers(last)
 
 
-def _set(marks: bytearray, number: int) -> None:
-    """Mark a number; one that was made since the marks were is not up for removal."""
-    if number < len(marks):
-        marks[number] = 1
-
-
-def _unmarked(marks: bytearray, numbers: Iterable[tuple[int]]) -> list[int]:
-    return [number for (number,) in numbers if _is_unmarked(marks, number)]
-
-
-def _is_unmarked(marks: bytearray, number: int) -> bool:
-    return number < len(marks) and not marks[number]
+def _unmarked(marks: Numbers, numbers: Iterable[tuple[int]]) -> Numbers:
+    found = marks.without()
+    for (number,) in numbers:
+        if number not in marks:
+            found.add(number)
+    return found

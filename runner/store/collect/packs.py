@@ -17,7 +17,7 @@ from runner.store.blobs import NAMED_WITHIN_SECONDS, Opened, Payload, Place
 from runner.store.blobs.frames import FRAME_HEAD_BYTES
 from runner.store.catalog.codes import Doomed
 from runner.store.catalog.engine import Transaction
-from runner.store.collect.doom import SLOT, sweep
+from runner.store.collect.doom import SLOT, sweep_all
 from runner.store.store import Store
 
 LIVE_SHARE = 0.5
@@ -27,6 +27,8 @@ SMALL_BYTES, SMALL_BLOBS = 1024 * 1024, 1000
 ORPHAN_SECONDS = 2 * NAMED_WITHIN_SECONDS
 """A file that no row names may be one whose row is just being written: it is spared for so long in any case."""
 _BATCH_BYTES = 8 * 1024 * 1024
+
+_IN_PACK = "SELECT id, pack, off, digest, size FROM blob WHERE pack = ? AND id > ? ORDER BY id LIMIT ?"
 
 _log = structlog.get_logger()
 
@@ -75,12 +77,12 @@ async def unlink_unnamed(store: Store, grace_us: int) -> int:
     packs, files = await trio.to_thread.run_sync(lambda: (dict(store.blobs.packs()), dict(store.blobs.files())))
     db = store.catalog.db
     named = {pack for (pack,) in db.execute("SELECT DISTINCT pack FROM blob WHERE pack IS NOT NULL")}
-    unnamed = [str(pack) for pack in sorted(packs.keys() - named) if not store.blobs.is_written(pack)]
+    unnamed = [str(pack) for pack in packs.keys() - named if not store.blobs.is_written(pack)]
     orphans = sorted(files.keys() - {name for (name,) in db.execute("SELECT name FROM blob WHERE name IS NOT NULL")})
     least_us = max(grace_us, ORPHAN_SECONDS * 1_000_000)
     pack_us = least_us if store.blobs.is_remote else grace_us  # an open pack of this host is known to be one
-    dead = await sweep(store, Doomed.PACK, unnamed, pack_us, _without_row)
-    gone = await sweep(store, Doomed.FILE, orphans, least_us, _without_row)
+    dead = await sweep_all(store, Doomed.PACK, dict.fromkeys(sorted(unnamed)), pack_us, _without_row)
+    gone = await sweep_all(store, Doomed.FILE, dict.fromkeys(orphans), least_us, _without_row)
     lying = {Place(pack=int(pack)): packs[int(pack)] for slot in dead for pack in slot}
     lying |= {Place(name=name): files[name] for slot in gone for name in slot}
     return await unlink(store, lying)
@@ -105,13 +107,15 @@ def _batches(store: Store, packs: Sequence[int]) -> Iterator[list[_Blob]]:
     batch: list[_Blob] = []
     held = 0
     for pack in packs:
-        rows = store.catalog.db.execute("SELECT id, pack, off, digest, size FROM blob WHERE pack = ?", (pack,))
-        for blob in sorted(map(_Blob._make, rows.fetchall()), key=lambda blob: blob.offset):
-            if batch and (held + blob.size > _BATCH_BYTES or len(batch) == SLOT):
-                yield batch
-                batch, held = [], 0
-            batch.append(blob)
-            held += blob.size
+        after = 0
+        while rows := store.catalog.db.execute(_IN_PACK, (pack, after, SLOT)).fetchall():
+            for blob in map(_Blob._make, rows):
+                if batch and (held + blob.size > _BATCH_BYTES or len(batch) == SLOT):
+                    yield batch
+                    batch, held = [], 0
+                batch.append(blob)
+                held += blob.size
+                after = blob.id
     if batch:
         yield batch
 
