@@ -14,6 +14,7 @@ from runner.store.bursts import open_bursts
 from runner.store.catalog import query as query_
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
+from runner.store.catalog.schema import CatalogRefused
 from runner.store.catalog.sums import KEYS, RowDamaged, sum_rows
 from runner.store.check import Report, check_store
 from runner.store.collect import Graces, StoreDamaged, collect
@@ -419,3 +420,10 @@ async def test_a_row_that_holds_whole_seconds_is_sound(store):
         lambda tx: query_.insert(tx.db, "attempt", {**values, "bytes": 0, "user_seconds": 0.0, "system_seconds": 2.5})
     )
     assert query_.sound(store.catalog.db, "attempt", "job = ?", (1,)) is not None
+
+
+def test_a_catalog_out_of_reach_is_no_damage():
+    report = Report()
+    with pytest.raises(CatalogRefused), report.section("rows"):
+        raise CatalogRefused("it is away")
+    assert report.is_sound

@@ -41,6 +41,7 @@ async def check_store(store: Store, *, read_data: bool = True, tell: Tell = tell
 
     Raises:
         StorageFailed: The folder cannot be listed.
+        CatalogRefused: The catalog is out of reach, or its disk does not read it.
 
     Cancellation: ends within a tenth of a second or one large read.
     """

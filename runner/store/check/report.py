@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runner.model.errors import RunnerError
+from runner.store.catalog.schema import CatalogRefused
 
 TOUCHED_MAX = 10
 
@@ -58,9 +59,15 @@ class Report:
 
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
-        """Go on after the block when it met something that it could not even read."""
+        """Go on after the block when it met something that it could not even read.
+
+        Raises:
+            CatalogRefused: The catalog is out of reach, which is no damage.
+        """
         try:
             yield
+        except CatalogRefused:
+            raise
         except (RunnerError, ValueError, TypeError, LookupError) as exc:
             self.tell(f"the {name} cannot be read any further: {exc}")
         except self.errors as exc:
