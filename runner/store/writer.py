@@ -26,6 +26,7 @@ from runner.store.packing import Packing
 
 GROUP_MAX_REQUESTS = 256
 TIDY_COMMITS = 64
+OUT_OF_REACH = "see whether its disk is full, or its database out of reach"
 
 T = TypeVar("T")
 
@@ -43,6 +44,14 @@ class _Request:
     result: object = None
     error: BaseException | None = None
     done: trio.Event = field(default_factory=trio.Event)
+
+
+class _Lost(Exception):
+    """A mistake of one request took the transaction of its group with it."""
+
+    def __init__(self, request: _Request) -> None:
+        super().__init__("the store's catalog was not written, since a write beside it failed")
+        self.request = request
 
 
 class Writer:
@@ -88,7 +97,7 @@ class Writer:
             savepoint: False for a hot function that raises only before it writes.
 
         Raises:
-            StoreUnavailable: The whole group could not be written.
+            StoreUnavailable: The whole group could not be written, or another request's mistake undid it.
             Whatever *function* raises.
 
         Cancellation: before the group begins nothing happened; once begun the outcome is awaited, shielded,
@@ -150,6 +159,8 @@ class Writer:
             with self._connection.begin() as transaction:
                 for request in group:
                     self._apply(transaction, request, places.get(request, ()))
+        except _Lost as exc:
+            _fail([request for request in group if request is not exc.request], str(exc), exc, hint="try again")
         except Unavailable as exc:
             _fail(group, exc.message, exc)
         except OSError as exc:
@@ -165,7 +176,7 @@ class Writer:
         return {request: list(islice(places, len(request.payloads))) for request in carriers}
 
     def _apply(self, transaction: Transaction, request: _Request, places: Sequence[Place]) -> None:
-        """Run one request; its own errors are its own, a lost transaction is everybody's."""
+        """Run one request; its own errors are its own, a transaction that is lost by one is everybody's."""
         db = transaction.db
         if request.savepoint:
             db.execute("SAVEPOINT request")
@@ -173,15 +184,16 @@ class Writer:
             request.result = request.function(transaction, places)
         except Exception as exc:  # a border: the error travels to the waiter's task
             refused = StoreUnavailable(f"the store's catalog cannot be written: {exc}")
+            is_refusal = isinstance(exc, self._connection.refusals)
+            request.error = refused if is_refusal else exc
             if not self._connection.undo("request" if request.savepoint else None):
-                raise refused from exc
-            request.error = refused if isinstance(exc, self._connection.refusals) else exc
+                raise refused if is_refusal else _Lost(request) from exc
         if request.savepoint:
             db.execute("RELEASE request")
 
 
-def _fail(group: Sequence[_Request], message: str, cause: Exception) -> None:
+def _fail(group: Sequence[_Request], message: str, cause: Exception, *, hint: str = OUT_OF_REACH) -> None:
     for request in group:
         request.result = None
-        request.error = StoreUnavailable(message, hint="see whether its disk is full, or its database out of reach")
+        request.error = StoreUnavailable(message, hint=hint)
         request.error.__cause__ = cause

@@ -4,6 +4,7 @@ from contextlib import closing
 
 import psycopg
 import pytest
+import trio
 
 from runner.model import store_url
 from runner.store import StoreSettings, open_store, repos
@@ -11,6 +12,7 @@ from runner.store.catalog import postgres as engines
 from runner.store.catalog import query, schema
 from runner.store.catalog.postgres import Postgres
 from runner.store.check import check_store
+from runner.store.writer import StoreUnavailable
 
 _COLUMNS = """
     SELECT table_name, column_name, data_type, collation_name, is_nullable, is_identity
@@ -130,6 +132,25 @@ def test_a_large_result_is_read_some_rows_at_a_time_while_other_statements_run_a
         with pytest.raises(psycopg.Error):
             db.execute("SELECT 1 / 0")
         assert query.value(db, "SELECT 1") == 1
+
+
+async def test_a_mistake_without_a_savepoint_is_its_own_and_who_wrote_beside_it_may_try_again(url, settings):
+    told = {}
+
+    async def write(name, statement):
+        try:
+            await store.writer.write(lambda tx: query.write(tx.db, "project", statement), savepoint=False)
+        except (StoreUnavailable, psycopg.Error) as exc:
+            told[name] = exc
+
+    async with open_store(url, settings=settings) as store:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write, "mistake", "UPDATE project SET name = NULL")
+            nursery.start_soon(write, "beside", "UPDATE project SET description = 'x'")
+        assert isinstance(told["mistake"], psycopg.errors.NotNullViolation)
+        assert isinstance(told["beside"], StoreUnavailable)
+        await write("again", "UPDATE project SET description = 'y'")
+        assert query.values(store.catalog.db, "SELECT description FROM project") == ["y"]
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
