@@ -159,17 +159,17 @@ class Line:
         await trio.to_thread.run_sync(partial(_listen, connection, channels=tuple(self._channels)))
         self._hear(None)
         while self._is_wanted:
-            if self._requests:
-                await self._answer(connection, self._requests[0])
-                self._requests.popleft()
-            elif self._told:
-                told, self._told = self._told, set()
+            told, self._told = self._told, set()
+            if told:  # first: it is short, and others wait for it
                 try:
                     await trio.to_thread.run_sync(_tell, connection, told)
                 except _LOST:
                     self._told |= told
                     raise
-            else:
+            if self._requests:
+                await self._answer(connection, self._requests[0])
+                self._requests.popleft()
+            elif not told:
                 await self._rest(connection)
                 connection.pgconn.consume_input()
                 while (notify := connection.pgconn.notifies()) is not None:
