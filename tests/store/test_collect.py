@@ -126,6 +126,7 @@ async def test_a_squashed_history_reads_the_same_after_a_collection(store):
     await sound(store)
 
 
+@pytest.mark.files  # an object store has a pack for each group of writes
 async def test_a_pack_of_which_little_is_left_is_emptied_and_goes(store):
     await commit_objects(store, {f"{n}".encode(): CHANCE.randbytes(50_000) for n in range(20)}, repo="other")
     await commit_objects(store, {b"kept": b"k" * 1000})

@@ -382,6 +382,7 @@ async def test_an_export_never_goes_into_the_store(store, source, tmp_path):
         await export_folder(store, commit, tmp_path / "store" / "out")
 
 
+@pytest.mark.files
 async def test_damaged_bytes_are_not_exported(store, tmp_path):
     commit = await put_keys(store, {b"a": b"whole"})
     (pack,) = (tmp_path / "store" / "blobs" / "packs").iterdir()
@@ -416,7 +417,7 @@ async def test_large_objects_pass_through_in_pieces(store, tmp_path):
     await export_folder(store, commit, tmp_path / "out")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 12 << 20
+    assert peak < 16 << 20
     assert (tmp_path / "out" / "big").stat().st_size == 24 << 20
 
 
