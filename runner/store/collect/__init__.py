@@ -10,7 +10,7 @@ bytes without a row are garbage, a row without bytes would be corruption.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,8 +30,8 @@ from runner.store.check import Pace, Report
 from runner.store.check.rows import check_rows
 from runner.store.collect import packs
 from runner.store.collect.doom import sweep, sweep_all
-from runner.store.collect.marks import Garbage, Layer, Marks, Unreferenced, unnamed_layers
-from runner.store.collect.numbers import Names
+from runner.store.collect.marks import Garbage, Layer, Marks, unnamed_layers
+from runner.store.collect.numbers import Names, Numbers
 from runner.store.owners import owning
 from runner.store.store import Store
 
@@ -83,6 +83,14 @@ class Collected:
     freed_bytes: int = 0
 
 
+class _Marked(NamedTuple):
+    """Marks, and the numbers of what has none."""
+
+    marks: Marks
+    part_lists: Numbers
+    manifests: Numbers
+
+
 class _Removed(NamedTuple):
     blobs: int
     lying: Mapping[Place, int]
@@ -117,17 +125,24 @@ async def _collect(store: Store, graces: Graces) -> Collected:
     grace_us = int(graces.seconds * _US)
     before_us = time.time_ns() // 1000 - int(graces.quarantine_seconds * _US)
     commits = await store.writer.write(partial(_drop_quarantined, before_us=before_us))
-    layers = Names(dict.fromkeys(await _unnamed(store)))
-    await sweep_all(store, Doomed.LAYER, layers, grace_us, _drop_layers)
+    layers = await _unnamed(store)
+    dropped = await sweep_all(store, Doomed.LAYER, Names(dict.fromkeys(layers)), grace_us, _drop_layers)
     await settle.clean(store)
     epoch = await store.writer.write(_begin_epoch)
-    marks, found = await trio.to_thread.run_sync(_mark, store, epoch)
-    await sweep_all(store, Doomed.PART_LIST, Names(found.part_lists), grace_us, _drop_part_lists)
+    # What only layers in their grace refer to begins its own with them, so that all of it goes together.
+    waiting = set(layers).difference(*dropped)
+    free = await trio.to_thread.run_sync(_mark, store, epoch, set())
+    found = await trio.to_thread.run_sync(_mark, store, epoch, waiting) if waiting else free
+    part_lists, may_go = Names(found.part_lists), Names(free.part_lists)
+    await sweep_all(store, Doomed.PART_LIST, part_lists, grace_us, _drop_part_lists, only=may_go)
+    manifests, may_go = Names(found.manifests), Names(free.manifests)
     drop_manifests = partial(_drop_manifests, epoch=epoch)
-    await sweep_all(store, Doomed.MANIFEST, Names(found.manifests), grace_us, drop_manifests)
-    garbage = await trio.to_thread.run_sync(_unreferenced_blobs, store, marks, epoch)
+    await sweep_all(store, Doomed.MANIFEST, manifests, grace_us, drop_manifests, only=may_go)
+    free_blobs = await trio.to_thread.run_sync(_unreferenced_blobs, store, free.marks, epoch, ())
+    garbage = await trio.to_thread.run_sync(_unreferenced_blobs, store, found.marks, epoch, found.manifests)
+    blobs, may_go = Names(garbage.blobs), Names(free_blobs.blobs)
     removed = freed = 0
-    slots = sweep(store, Doomed.BLOB, Names(garbage.blobs), grace_us, partial(_drop_blobs, epoch=epoch))
+    slots = sweep(store, Doomed.BLOB, blobs, grace_us, partial(_drop_blobs, epoch=epoch), only=may_go)
     async with aclosing(slots):
         async for slot in slots:
             removed += slot.blobs
@@ -179,18 +194,18 @@ def _unnamed_layers(store: Store) -> list[Layer]:
         return unnamed_layers(db)
 
 
-def _mark(store: Store, epoch: int) -> tuple[Marks, Unreferenced]:
+def _mark(store: Store, epoch: int, but: Collection[int]) -> _Marked:
+    """Find what nothing refers to, or nothing but the layers *but*."""
     with _snapshot(store) as db:
         marks = Marks(db, Pace())
-        marks.mark_entries(db)
-        return marks, marks.unreferenced(db, epoch)
+        marks.mark_entries(db, but=but)
+        return _Marked(marks, *marks.unreferenced(db, epoch))
 
 
-def _unreferenced_blobs(store: Store, marks: Marks, epoch: int) -> Garbage:
-    """Return the blobs that no entry and no manifest refers to."""
+def _unreferenced_blobs(store: Store, marks: Marks, epoch: int, but: Collection[int]) -> Garbage:
+    """Return the blobs that no entry refers to, and no manifest or none but *but*."""
     with _snapshot(store) as db:
-        marks.mark_extents(db)
-        return marks.unreferenced_blobs(db, epoch)
+        return marks.unreferenced_blobs(db, epoch, but=but)
 
 
 def _look(store: Store, graces: Graces) -> Collected:
@@ -202,8 +217,7 @@ def _look(store: Store, graces: Graces) -> Collected:
         epoch = query.value(db, _EPOCH)
         marks = Marks(db, Pace())
         marks.mark_entries(db, but=set(layers))
-        marks.mark_extents(db, but=marks.unreferenced(db, epoch + 1).manifests)
-        garbage = marks.unreferenced_blobs(db, epoch + 1)
+        garbage = marks.unreferenced_blobs(db, epoch + 1, but=marks.unreferenced(db, epoch + 1).manifests)
         return Collected(len(old), len(layers), len(garbage.blobs), garbage.size_bytes)
 
 
@@ -221,10 +235,11 @@ def _drop_quarantined(tx: Transaction, before_us: int) -> int:
     return tx.db.execute(f"DELETE FROM commits WHERE {_OLD}", (before_us,)).rowcount  # noqa: S608  # constants
 
 
-def _drop_layers(tx: Transaction, names: Sequence[str]) -> None:
+def _drop_layers(tx: Transaction, names: Sequence[str]) -> list[int]:
     for name in names:
         tx.db.execute("DELETE FROM run WHERE layer = ?", (int(name),))
         staging.set_state(tx, int(name), LayerState.DROPPING)
+    return [int(name) for name in names]
 
 
 def _drop_part_lists(tx: Transaction, names: Sequence[str]) -> None:

@@ -30,17 +30,24 @@ _FORGET = "DELETE FROM doomed WHERE kind = ? AND name = ?"
 
 
 async def sweep(
-    store: Store, kind: Doomed, names: Collection[str], grace_us: int, remove: Callable[[Transaction, Sequence[str]], T]
+    store: Store,
+    kind: Doomed,
+    names: Collection[str],
+    grace_us: int,
+    remove: Callable[[Transaction, Sequence[str]], T],
+    *,
+    only: Collection[str] | None = None,
 ) -> AsyncGenerator[T, None]:
     """Remove those of *names* that were found unreferenced *grace_us* ago or earlier; note the others.
 
     Args:
         store: Where.
         kind: Of all names.
-        names: All of that kind that nothing refers to now, in ascending order; what was noted earlier and is not among
-            them is spared.
+        names: All of that kind that nothing refers to now, or nothing that stays, in ascending order; what was noted
+            earlier and is not among them is spared.
         grace_us: Microseconds; 0 removes all.
         remove: Called in a transaction with up to `SLOT` names that are due.
+        only: Those of them that may go now; None: all.
 
     Yields:
         What *remove* returned, when that is durable.
@@ -53,28 +60,37 @@ async def sweep(
             await store.writer.write(partial(_forget, kind=kind, names=spared))
     pending = iter(names)
     while slot := list(islice(pending, SLOT)):
-        yield await store.writer.write(partial(_sweep, kind=kind, names=slot, grace_us=grace_us, remove=remove))
+        due = partial(_sweep, kind=kind, names=slot, grace_us=grace_us, remove=remove, only=only)
+        yield await store.writer.write(due)
 
 
 async def sweep_all(
-    store: Store, kind: Doomed, names: Collection[str], grace_us: int, remove: Callable[[Transaction, Sequence[str]], T]
+    store: Store,
+    kind: Doomed,
+    names: Collection[str],
+    grace_us: int,
+    remove: Callable[[Transaction, Sequence[str]], T],
+    *,
+    only: Collection[str] | None = None,
 ) -> list[T]:
     """Do as `sweep` to its end, of what is few or gives little back."""
-    async with aclosing(sweep(store, kind, names, grace_us, remove)) as slots:
+    async with aclosing(sweep(store, kind, names, grace_us, remove, only=only)) as slots:
         return [slot async for slot in slots]
 
 
 def _sweep(
     tx: Transaction,
+    *,
     kind: Doomed,
     names: Sequence[str],
     grace_us: int,
     remove: Callable[[Transaction, Sequence[str]], T],
+    only: Collection[str] | None,
 ) -> T:
     rows = [(int(kind), name, tx.now_us) for name in names]
     tx.db.executemany(_NOTE, [(*row, crc_of(row)) for row in rows])
     ripe = {name for (name,) in tx.db.execute(_RIPE, (kind, tx.now_us - grace_us, names[0], names[-1])).fetchall()}
-    due = [name for name in names if name in ripe]
+    due = [name for name in names if name in ripe and (only is None or name in only)]
     removed = remove(tx, due)
     _forget(tx, kind, due)
     return removed

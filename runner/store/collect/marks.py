@@ -65,7 +65,7 @@ def unnamed_layers(db: Snapshot, *, but: Collection[int] = ()) -> list[Layer]:
 
 
 class Marks:
-    """Content that is referred to. A collection marks it in two steps, with the sweep of manifests in between."""
+    """Content that entries, versions and uploads refer to; blobs also by manifests, of which some are swept first."""
 
     def __init__(self, db: Snapshot, breathe: Callable[[], None]) -> None:
         self._breathe = breathe
@@ -80,25 +80,25 @@ class Marks:
         self._mark(row for layer, *row in db.scan(_ENTRIES) if layer in layers)
         self._mark(db.scan(_BESIDE))
 
-    def mark_extents(self, db: Snapshot, *, but: Collection[int] = ()) -> None:
-        """Mark the blobs of all manifests that are there; those of the manifests *but* count as removed."""
-        for manifest, blob in db.scan("SELECT manifest, blob FROM extent"):
-            self._breathe()
-            if manifest not in but:
-                self._blobs.add(blob)
-
     def unreferenced(self, db: Snapshot, epoch: int) -> Unreferenced:
         """Return the part lists and manifests without a mark; not those that got a reference in *epoch*."""
         part_lists = db.scan("SELECT id FROM part_list")
         manifests = db.scan("SELECT id FROM manifest WHERE epoch < ?", (epoch,))
         return Unreferenced(_unmarked(self._part_lists, part_lists), _unmarked(self._manifests, manifests))
 
-    def unreferenced_blobs(self, db: Snapshot, epoch: int) -> Garbage:
-        """Return the blobs without a mark; not those that got a reference in *epoch*."""
-        blobs, size_bytes = self._blobs.without(), 0
+    def unreferenced_blobs(self, db: Snapshot, epoch: int, *, but: Collection[int] = ()) -> Garbage:
+        """Return the blobs that nothing refers to, nor a manifest that is there; those of *but* count as removed.
+
+        Not those that got a reference in *epoch*.
+        """
+        marks, blobs, size_bytes = self._blobs.copy(), self._blobs.without(), 0
+        for manifest, blob in db.scan("SELECT manifest, blob FROM extent"):
+            self._breathe()
+            if manifest not in but:
+                marks.add(blob)
         for number, size in db.scan("SELECT id, size FROM blob WHERE epoch < ?", (epoch,)):
             self._breathe()
-            if self._blobs.covers(number) and number not in self._blobs:
+            if marks.covers(number) and number not in marks:
                 blobs.add(number)
                 size_bytes += size
         return Garbage(blobs, size_bytes)

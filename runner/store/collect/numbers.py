@@ -23,6 +23,12 @@ class Numbers(Collection[int]):
         """Return an empty set for as many numbers."""
         return Numbers(len(self._marks) - 1)
 
+    def copy(self) -> Numbers:
+        """Return another set of the same numbers."""
+        other = self.without()
+        other._marks[:] = self._marks  # noqa: SLF001  # of the same class
+        return other
+
     def covers(self, number: int) -> bool:
         """Tell whether a number is not above the last."""
         return number < len(self._marks)
