@@ -32,8 +32,10 @@ _ROWS_PER_SLOT = 2000
 _UNFINISHED = f"state <> {LayerState.SEALED:d} AND state IN ({LayerState.OPEN:d}, {LayerState.BUILDING:d})"
 
 _UNFINISHED_JOBS = f"""
-    SELECT id FROM job WHERE state < {JOB_TERMINAL_FROM}
-    AND NOT (state = {JOB_STATE.code(JobState.CREATED)} AND id IN (SELECT job FROM queue))
+    SELECT j.id, p.project, p.name, j.uuid FROM job j JOIN pipeline p ON p.id = j.pipeline
+    WHERE j.state < {JOB_TERMINAL_FROM}
+    AND NOT (j.state = {JOB_STATE.code(JobState.CREATED)} AND j.id IN (SELECT job FROM queue))
+    ORDER BY j.id
 """  # noqa: S608  # constants
 _ORPHANS = f"SELECT id, owner FROM layer WHERE {_UNFINISHED} AND id NOT IN (SELECT layer FROM burst)"  # noqa: S608  # constants
 _DROP = f"UPDATE layer SET state = {LayerState.DROPPING:d} WHERE id = ? AND {_UNFINISHED}"  # noqa: S608  # constants
@@ -47,10 +49,11 @@ async def settle(store: Store) -> None:
 
     Cancellation: what is not settled is met again.
     """
-    for job in sorted(query.values(store.catalog.db, _UNFINISHED_JOBS)):
-        if not _is_sound(store.catalog.db, "job", job):
+    unfinished = {number: JobKey(*key) for number, *key in query.rows(store.catalog.db, _UNFINISHED_JOBS)}
+    held = await store.owners.find_held([job_owner(key) for key in unfinished.values()])
+    for job, key in unfinished.items():
+        if job_owner(key) in held or not _is_sound(store.catalog.db, "job", job):
             continue
-        key = jobs.inspect_number(store.catalog.db, job).key
         async with owning(store.owners, job_owner(key)) as owner:
             if owner is not None:
                 await settle_job(store, key, owner)

@@ -34,6 +34,12 @@ class OwnersContract:
         assert not await owners.is_held("a")
         assert not await others.is_held("a")
 
+    async def test_who_of_many_is_at_work_is_asked_at_once(self, owners: Owners, others: Owners) -> None:
+        async with owning(owners, "a"), owning(others, "c"):
+            assert set(await owners.find_held(["a", "b", "c"])) == {"a", "c"}
+        assert not await owners.find_held(["a", "b", "c"])
+        assert not await owners.find_held([])
+
     async def test_letting_go_twice_takes_nothing_from_the_next_owner(self, owners: Owners, others: Owners) -> None:
         owner = await owners.take("a")
         assert owner is not None

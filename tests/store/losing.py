@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import trio
 
 from runner.store.catalog.engine import Transaction
@@ -26,6 +28,10 @@ class LosingOwners:
     async def is_held(self, name: str) -> bool:
         await trio.lowlevel.checkpoint()
         return name in self.holders
+
+    async def find_held(self, names: Sequence[str]) -> Collection[str]:
+        await trio.lowlevel.checkpoint()
+        return [name for name in names if name in self.holders]
 
     def run_out(self, kind: str) -> None:
         """Let all names of a kind be free; who held them does not know it."""

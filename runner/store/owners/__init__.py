@@ -8,7 +8,7 @@ writes as the owner is judged by `fenced`, in the same transaction.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
@@ -61,6 +61,9 @@ class Owners(Protocol):
 
     async def is_held(self, name: str) -> bool:
         """Tell whether the owner of *name* is alive and at work."""
+
+    async def find_held(self, names: Sequence[str]) -> Collection[str]:
+        """Return those of *names* for which `is_held` holds."""
 
 
 def fenced(owner: Owner, function: Callable[[Transaction], T]) -> Callable[[Transaction], T]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -53,6 +53,10 @@ class FolderOwners:
         if owner is not None:
             owner.let_go()
         return owner is None
+
+    async def find_held(self, names: Sequence[str]) -> Collection[str]:
+        """As `Owners.find_held`."""
+        return {name for name in names if await self.is_held(name)}
 
     def _try_take(self, name: str) -> FolderOwner | None:
         path = self._folder / name

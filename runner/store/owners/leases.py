@@ -9,7 +9,7 @@ as long as a lease lasts: nobody could renew one before.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -37,7 +37,7 @@ _RENEW = f"""
     UPDATE lease SET expires_us = {_NOW} + %(ttl_us)s WHERE name = %(name)s AND holder = %(holder)s
 """  # noqa: S608  # constants
 _RELEASE = "DELETE FROM lease WHERE name = %(name)s AND holder = %(holder)s"
-_IS_HELD = f"SELECT 1 FROM lease WHERE name = %(name)s AND NOT ({_IS_FREE})"  # noqa: S608  # constants
+_HELD = f"SELECT name FROM lease WHERE name = ANY(%(names)s) AND NOT ({_IS_FREE})"  # noqa: S608  # constants
 _IS_OURS = "SELECT 1 FROM lease WHERE name = ? AND holder = ? FOR SHARE"
 
 
@@ -85,8 +85,13 @@ class LeaseOwners:
 
     async def is_held(self, name: str) -> bool:
         """As `Owners.is_held`; raises `runner.store.line.Unreachable`."""
-        values = {"name": name, "ttl_us": self._ttl_us}
-        return await self._line.ask(lambda connection: connection.execute(_IS_HELD, values).fetchone()) is not None
+        return bool(await self.find_held([name]))
+
+    async def find_held(self, names: Sequence[str]) -> Collection[str]:
+        """As `Owners.find_held`, in one statement; raises `runner.store.line.Unreachable`."""
+        values = {"names": list(names), "ttl_us": self._ttl_us}
+        rows = await self._line.ask(lambda connection: connection.execute(_HELD, values).fetchall())
+        return {name for (name,) in rows}
 
     async def release(self, owner: LeaseOwner) -> None:
         """Let go of a lease; one that cannot be let go runs out."""
