@@ -20,10 +20,13 @@ def provenance() -> None:
 @provenance.command("show")
 @click.argument("address", metavar="ADDRESS|JOB")
 @click.option("--all", "whole", is_flag=True, help="Every object that was read, not the first few of each input.")
+@click.option(
+    "--depth", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="So many jobs each way."
+)
 @click.pass_obj
 @in_trio
-async def show(options: Options, address: str, *, whole: bool) -> None:
-    """Show which job made a commit and what it read; with -o json the record as it was committed.
+async def show(options: Options, address: str, *, whole: bool, depth: int) -> None:
+    """Show what a commit is from and what was made from it; with -o json the record as it was committed.
 
     What was read could have shaped the output; which of it did is not visible from outside the program.
     """
@@ -41,4 +44,4 @@ async def show(options: Options, address: str, *, whole: bool) -> None:
                 raise NoRecord(f"{commit.repo}@{commit.id} was written by a client, not by a job")
             world.tell(record, ())
             return
-        world.tell({}, await ancestry(world, commit, job, path=where.path, whole=whole))
+        world.tell({}, await ancestry(world, commit, job, path=where.path, whole=whole, depth=depth))

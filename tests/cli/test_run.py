@@ -286,3 +286,27 @@ def test_a_pod_runs_the_image_that_its_spec_names_and_is_not_told_otherwise(runn
         assert said.status == 0
         assert ("not in an image" in said.err) is not is_pod
         assert "names no tag" in said.err
+
+
+def test_provenance_is_walked_through_all_jobs_both_ways_and_each_is_told_once(runner, labresults, spec):
+    """A diamond: labresults, then left and right, which are the same, and both again."""
+    copy = "curl -sf $S3_ENDPOINT/{0}/units.json | curl -sf -T - $S3_ENDPOINT/out/units.json"
+    assert runner("run", spec(copy.format("labresults"), "first"), "--input", f"labresults={labresults}").status == 0
+    for name in ("left", "right"):
+        given = {"input": {"pfs": {"repo": "first", "glob": "/", "s3": True}}}
+        assert runner("run", spec(copy.format("first"), name, **given)).status == 0
+    both = {"cross": [{"pfs": {"repo": name, "glob": "/", "s3": True}} for name in ("left", "right")]}
+    assert runner("run", spec(copy.format("left"), "last", input=both)).status == 0
+    lines = [line.strip("│├└─ ").split() for line in runner("provenance", "show", "last@master").out.splitlines()]
+    told = [words[1] if words[0] == "✓" else words[0].partition("@")[0] for words in lines]
+    upstream = ["last", "last", "left", "units.json", "left", "first", "first", "labresults"]
+    assert told == [*upstream, "right", "right", "first", "as"]
+    shown = runner("provenance", "show", "labresults@master")
+    lines = [line.strip("│├└─ ").split() for line in shown.out.splitlines()]
+    told = [words[1] if words[0] == "✓" else words[0].partition("@")[0] for words in lines]
+    assert told[:5] == ["labresults", "written", "used", "first", "first"]
+    assert sorted(told[5:]) == ["last", "last", "last", "last", "left", "left", "right", "right"]
+    near = runner("provenance", "show", "labresults@master", "--depth", "1").out
+    assert "--depth shows more" in near
+    assert "left" not in near
+    assert "--depth shows more" in runner("provenance", "show", "last@master", "--depth", "1").out
