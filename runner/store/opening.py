@@ -152,7 +152,7 @@ def _prepare(where: Path | StoreUrl, settings: StoreSettings) -> tuple[Path, Eng
     """Return the store's folder on this host and its catalog, which is there and has the present form."""
     folder, engine = host_folder(where, settings), find_engine(where)
     try:
-        _refuse_foreign(folder)
+        _refuse_foreign(folder, has_catalog=isinstance(engine, Sqlite))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # as https://specifications.freedesktop.org/basedir-spec
         (folder / LOCKS_FOLDER).mkdir(mode=0o700, exist_ok=True)
         kind = network_file_system(folder) if engine.has_folder else None
@@ -215,15 +215,19 @@ def _refuse_elsewhere(engine: Engine, folder: Path, place: str, settings: StoreS
         )
 
 
-def _refuse_foreign(folder: Path) -> None:
+def _refuse_foreign(folder: Path, *, has_catalog: bool) -> None:
     """Refuse a *folder* that is in use for something else, so that a slip of --store litters nothing.
+
+    Args:
+        folder: On this host.
+        has_catalog: Whether the catalog is to be in it, and not in a database.
 
     Raises:
         NotAStore: (Invalid)
         CatalogLost: (Corrupt)
     """
     names = {path.name for path in folder.iterdir()} - _EMPTY if folder.is_dir() else set()
-    if CATALOG_NAME not in names and _holds_blobs(folder / BLOBS_FOLDER):
+    if has_catalog and CATALOG_NAME not in names and _holds_blobs(folder / BLOBS_FOLDER):
         raise CatalogLost(
             f"{folder} holds the bytes of a store, and not its catalog, {CATALOG_NAME}",
             hint="restore that from a copy; without it nobody knows what the bytes are",
