@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import NamedTuple
 
 from runner.model.commit import Commit, CommitOrigin
@@ -25,15 +26,17 @@ async def content_above(store: Store, head: int | None, below: tree.ReadSet, lay
     """Return what *head*, which is read through *below*, holds with *layers* on top; costs what these hold."""
     catalog = store.catalog
     above = Above(commits.content_of(catalog.db, head), FolderCounts())
-    async for row in tree.walk(catalog.db, layers, tombstones=True):
-        before = tree.find(catalog.db, below, row.key)
-        after = None if row.kind == EntryKind.TOMBSTONE else row
-        if before is not None:
-            above.content.remove(before)
-        if after is not None:
-            above.content.add(after)
-        if not tree.is_same(before, after):
-            above.changes.add(before, after)
+    async with aclosing(tree.in_pieces(tree.walk(catalog.db, layers, tombstones=True))) as pieces:
+        async for rows in pieces:
+            olds = tree.find_each(catalog.db, below, [row.key for row in rows])
+            for row, before in zip(rows, olds, strict=True):
+                after = None if row.kind == EntryKind.TOMBSTONE else row
+                if before is not None:
+                    above.content.remove(before)
+                if after is not None:
+                    above.content.add(after)
+                if not tree.is_same(before, after):
+                    above.changes.add(before, after)
     return above
 
 

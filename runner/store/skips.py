@@ -1,6 +1,7 @@
-"""Listing by a delimiter where each statement is a round trip: the server makes many jumps in one of them.
+"""Looking many keys up, and listing by a delimiter, where each statement is a round trip: many steps in one of them.
 
-What comes out is what `runner.store.tree.Merge` gives to a listing that jumps behind every common prefix.
+What comes out is what `runner.store.tree` finds key by key, and what its `Merge` gives to a listing that jumps behind
+every common prefix.
 """
 
 from __future__ import annotations
@@ -36,6 +37,18 @@ _SKIP = f"""
     )
     SELECT {READ} FROM seen LIMIT {ROWS_AT_ONCE}
 """  # noqa: S608  # constants
+_FIND = f"""
+    SELECT found.* FROM unnest(:keys) WITH ORDINALITY AS wanted(key, n)
+    CROSS JOIN LATERAL (
+        SELECT {READ} FROM unnest(:layers) WITH ORDINALITY AS candidate(id, rank)
+        JOIN entry ON entry.layer = candidate.id AND entry.key = wanted.key ORDER BY candidate.rank LIMIT 1
+    ) found
+"""  # noqa: S608  # constants
+
+
+def find_rows(db: Connection, layers: Sequence[int], keys: Sequence[bytes]) -> Iterator[Row]:
+    """Yield the newest rows of those of *keys* that have any, tombstones too, in no order."""
+    return map(checked, db.execute(_FIND, {"keys": list(keys), "layers": list(layers)}).fetchall())
 
 
 class Skips:

@@ -18,7 +18,7 @@ from runner.model.entry import Entry
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
 from runner.store.entries import READ, Row, checked, content_attributes, entry_of
-from runner.store.skips import Skips
+from runner.store.skips import Skips, find_rows
 from runner.store.view import Page
 
 ReadSet = Sequence[int]
@@ -71,6 +71,14 @@ def find(db: Connection, layers: ReadSet, key: bytes) -> Row | None:
     found = db.execute(_point(len(layers)), (*layers, key)).fetchone()
     row = None if found is None else checked(found)
     return None if row is None or row.kind == EntryKind.TOMBSTONE else row
+
+
+def find_each(db: Connection, layers: ReadSet, keys: Sequence[bytes]) -> Sequence[Row | None]:
+    """Look keys up, some hundreds at a time: the rows in the order of *keys*, as `find` returns each."""
+    if not (db.is_remote and layers and keys):
+        return [find(db, layers, key) for key in keys]
+    rows = {row.key: row for row in find_rows(db, layers, keys) if row.kind != EntryKind.TOMBSTONE}
+    return [rows.get(key) for key in keys]
 
 
 class Merge:
@@ -238,6 +246,19 @@ async def walk(
             yield row
 
 
+async def in_pieces(rows: AsyncGenerator[Row, None]) -> AsyncGenerator[Sequence[Row], None]:
+    """Yield rows some hundreds at a time, as `find_each` takes their keys."""
+    piece: list[Row] = []
+    async with aclosing(rows):
+        async for row in rows:
+            piece.append(row)
+            if len(piece) == _WALK_STEPS:
+                yield piece
+                piece = []
+    if piece:
+        yield piece
+
+
 Difference = tuple[Row | None, Row | None]
 
 
@@ -275,9 +296,11 @@ async def _above(
 ) -> AsyncGenerator[Difference, None]:
     """Look at those keys alone that a layer has which is not shared."""
     above = [*before[: len(before) - shared], *after[: len(after) - shared]]
-    async with aclosing(walk(db, above, prefix, tombstones=True)) as rows:
-        async for row in rows:
-            yield find(db, before, row.key), find(db, after, row.key)
+    async with aclosing(in_pieces(walk(db, above, prefix, tombstones=True))) as pieces:
+        async for rows in pieces:
+            keys = [row.key for row in rows]
+            for pair in zip(find_each(db, before, keys), find_each(db, after, keys), strict=True):
+                yield pair
 
 
 async def side_by_side(

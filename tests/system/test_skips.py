@@ -1,4 +1,4 @@
-"""Listings by a delimiter, which PostgreSQL makes in one statement, are those of the layers merged one by one."""
+"""What PostgreSQL does in one statement, listings by a delimiter and look-ups, is what is done step by step."""
 
 from contextlib import closing
 
@@ -68,6 +68,15 @@ async def test_every_page_is_that_of_the_merged_layers(session, stacked, prefix,
         page, expected = [await tree.list_page(db, *asked, limit=limit) for db in (session, Near(session))]
         assert (list(page.items), page.next_after) == (list(expected.items), expected.next_after)
         after = page.next_after
+
+
+@given(layers, st.lists(texts, max_size=6, unique=True))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_many_keys_at_once_are_found_as_one_by_one(session, stacked, others):
+    read_set = fill(session, stacked)
+    keys = list({*others, *(key for content in stacked for key in content)})
+    assert tree.find_each(session, read_set, keys) == [tree.find(session, read_set, key) for key in keys]
+    assert tree.find_each(session, [], keys) == [None] * len(keys)
 
 
 async def test_hundreds_of_prefixes_are_a_few_statements(session):
