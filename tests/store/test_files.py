@@ -406,6 +406,7 @@ def test_a_target_that_cannot_be_written_says_why(tmp_path):
         TargetFolder(fill(tmp_path / "f", {"file": b""}) / "file")
 
 
+@pytest.mark.files  # an object store has larger pieces under way
 async def test_large_objects_pass_through_in_pieces(store, tmp_path):
     source = tmp_path / "source"
     source.mkdir()
@@ -417,7 +418,7 @@ async def test_large_objects_pass_through_in_pieces(store, tmp_path):
     await export_folder(store, commit, tmp_path / "out")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 16 << 20
+    assert peak < 12 << 20
     assert (tmp_path / "out" / "big").stat().st_size == 24 << 20
 
 
