@@ -34,7 +34,7 @@ async def delete(store: Store, project: str, name: str, *, force: bool = False, 
         keep_repo: Let the repo of its output stay.
 
     Raises:
-        NoSuchPipeline, PipelineRead.
+        NoSuchPipeline, PipelineRead, RepoInUse.
 
     Cancellation: it makes no jobs any more, and is removed by the next `delete`.
     """
@@ -46,6 +46,9 @@ async def delete(store: Store, project: str, name: str, *, force: bool = False, 
             raise PipelineRead(
                 f"{', '.join(readers)} read what the pipeline {name} writes", hint="delete these first, or add --force"
             )
+        repo = repos.find(tx.db, project, name)
+        if repo is not None and not keep_repo:
+            removal.refuse_readers(tx, repo)
         _end_jobs(tx, number)
         return number
 

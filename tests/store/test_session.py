@@ -8,10 +8,15 @@ from runner.model.commit import CommitOrigin, CommitState
 from runner.model.ids import new_commit_id
 from runner.model.job import JobInput, JobState, ProcessExit, ResourceUsage
 from runner.model.provenance import ReadKind
-from runner.store import begin, branches, commits, jobs, pipelines
+from runner.store import begin, branches, commits, jobs, pipelines, removal
+from runner.store.bursts import open_bursts
+from runner.store.collect import Graces, collect
 from runner.store.finishing import BranchGone, JobLost
 from runner.store.jobs import NoSuchJob
+from runner.store.removal import RepoInUse
+from runner.store.repos import NoSuchRepo
 from runner.store.sessions import DatumCounts
+from runner.store.storeview import StoreView
 from tests.store.world import DATUM, NO_ATTRIBUTES, PIPELINE, Body, commit_objects, open_session, read_all
 
 
@@ -43,6 +48,24 @@ async def test_a_job_becomes_one_commit_with_its_record(store):
     assert (job.state, job.status, job.data_total, job.data_processed) == (JobState.SUCCESS, 0, 1, 1)
     assert await jobs.record(store, session.key) == {"schema": "x", "n": 1}
     assert await jobs.output(store, session.key) == await commits.resolve(store, parse("double@master")) == commit
+
+
+async def test_a_repo_that_a_job_reads_is_not_removed_under_it_by_any_way(store):
+    async with await open_session(store, {b"a": b"in"}) as session, open_bursts(store) as bursts:
+        await commit_objects(store, {}, gone=[b"a"])
+        view = StoreView(store, bursts, project="default")
+        for remove in (lambda: removal.delete_repo(store, "default", "data"), lambda: view.delete_bucket("data")):
+            with pytest.raises(RepoInUse, match=str(session.key)):
+                await remove()
+        await collect(store, Graces(0, 0))
+        attempt = await session.open_attempt(DATUM, 1)
+        assert await read_all(await attempt.buckets["data"].get(b"a")) == b"in"
+        await attempt.close(keep=True, exit=ProcessExit(0, None), reason="")
+        await session.seal()
+        await session.commit({})
+        await view.delete_bucket("data")
+    with pytest.raises(NoSuchRepo):
+        await removal.delete_repo(store, "default", "data")
 
 
 async def test_committing_twice_gives_one_commit(store):
