@@ -220,7 +220,10 @@ class HistoryMachine(StoreMachine):
     def delete(self, repo, name, key) -> None:
         if (branch := self.branch(repo, name)) is not None:
             self.call(self._delete, repo, name, key)
-            branch.staged[key] = None
+            if key in self.repos[repo].held(branch):
+                branch.staged[key] = None
+            else:
+                branch.staged.pop(key, None)  # no mark: the head before it may hold the key
 
     async def _delete(self, repo, name, key) -> None:
         await (await self._bucket(repo, name)).delete(key)
