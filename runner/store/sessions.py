@@ -80,6 +80,7 @@ class JobSession:
 
     Attributes:
         owner: What this process is of the job.
+        key: The job's address.
         inputs: Pinned to their commits.
         reads: What was read of them.
         datums: What it runs its command for.
@@ -108,7 +109,9 @@ class JobSession:
         self._content = ContentSum()
         self._compared: finishing.Compared | None = None
         db = store.catalog.db
-        self.inputs: Sequence[JobInput] = self.job.inputs
+        job = self.job
+        self.key: JobKey = job.key
+        self.inputs: Sequence[JobInput] = job.inputs
         self._traffic: dict[str, Traffic] = {}
         for given, commit in pinned.items():
             traffic = self._traffic.setdefault(given.name, Traffic(total_objects=0))
@@ -120,11 +123,6 @@ class JobSession:
     def job(self) -> Job:
         """The job as the store has it now."""
         return jobs.inspect_number(self._store.catalog.db, self._number)
-
-    @property
-    def key(self) -> JobKey:
-        """Its address."""
-        return self.job.key
 
     def find_wish(self) -> Wish | None:
         """Return the wish that the job ends, if somebody has it."""
