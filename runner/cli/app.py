@@ -75,7 +75,7 @@ def execute(argv: Sequence[str], options: Options | None = None) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 -- the outermost border
-        return _fail(error, options)
+        return _fail(error, options, argv)
     return result if isinstance(result, int) else 0
 
 
@@ -96,10 +96,12 @@ def _usage(error: click.ClickException) -> report.Verdict:
     return report.Verdict(report.USAGE, sentence, hint)
 
 
-def _fail(error: BaseException, options: Options) -> int:
+def _fail(error: BaseException, options: Options, argv: Sequence[str]) -> int:
     if isinstance(error, KeyboardInterrupt) and options.outcome is not None:
         return options.outcome
     gravest = report.gravest_of(error)
+    if isinstance(gravest, UnicodeEncodeError) and _was_said(gravest, argv):
+        return _end(report.Verdict(report.USAGE, "an argument is no text in UTF-8", "see how the terminal encodes it"))
     if isinstance(gravest, InvalidSpec):
         from runner.cli.spec import show_problems
 
@@ -114,6 +116,11 @@ def _fail(error: BaseException, options: Options) -> int:
             traceback.print_exception(error)
         verdict = verdict._replace(hint="" if options.verbose else report.keep_traceback(error))
     return _end(verdict)
+
+
+def _was_said(error: UnicodeEncodeError, argv: Sequence[str]) -> bool:
+    """Tell whether the letters that are none came from the command line: bytes of it that are no UTF-8 (PEP 383)."""
+    return any(error.object[error.start : error.end] in word for word in argv)
 
 
 def _end(verdict: report.Verdict) -> int:

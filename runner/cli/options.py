@@ -82,13 +82,13 @@ class Command(click.Command):
         self.params += global_options()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the command's own options first, then those of every command."""
+        """List the command's own options first, then those of every command; arguments stand in the usage."""
         shared = {id(param) for param in self.params[self._own :]}
         for heading, wanted in (("Options", False), ("Options of every command", True)):
             records = [
                 record
                 for param in self.get_params(ctx)
-                if (id(param) in shared) is wanted and (record := param.get_help_record(ctx)) is not None
+                if (id(param) in shared) is wanted and (record := param.get_help_record(ctx)) is not None and record[1]
             ]
             if records:
                 with formatter.section(heading):

@@ -163,3 +163,22 @@ def test_ctrl_c_ends_a_command_with_130(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stderr.read().decode() == "■ stopped by Ctrl-C\n"
+
+
+def test_arguments_that_are_no_text_are_a_mistake_and_no_bug(runner):
+    bad = b"bad \xff".decode(errors="surrogateescape")
+    for words in (
+        ("repo", "create", "data", "--description", bad),
+        ("--project", bad, "repo", "list"),
+        ("repo", "create", bad),
+        ("file", "glob", f"data@master:/{bad}"),
+    ):
+        assert runner(*words).status == 2, words
+    assert runner("repo", "list", "-o", "json").document == []
+
+
+def test_help_lists_options_and_no_bare_arguments(runner):
+    said = runner("commit", "diff", "--help").out
+    assert "Usage: runner commit diff [OPTIONS] BEFORE [AFTER]" in said
+    assert "--prefix" in said
+    assert "\n  BEFORE" not in said

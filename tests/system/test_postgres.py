@@ -72,6 +72,17 @@ def test_a_catalog_of_another_form_is_refused_and_migrated_when_asked(url):
         engine.migrate()
 
 
+def test_a_database_that_cannot_hold_all_text_is_refused_before_anything_is_in_it(postgres):
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as db:
+        db.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0")
+    url = store_url.parse(postgres.url("latin"))
+    with pytest.raises(schema.NotAStore, match="LATIN1") as caught:
+        Postgres(url).prepare()
+    assert "UTF8" in caught.value.hint
+    with psycopg.connect(url.secret) as db:
+        assert db.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
 def test_the_database_of_another_program_stays_as_it_is(url):
     with psycopg.connect(url.secret, autocommit=True) as db:
         db.execute("CREATE TABLE invoice (id int)")

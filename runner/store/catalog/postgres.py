@@ -414,12 +414,22 @@ def _format_of(session: Session, place: str) -> int:
         name for (name,) in session.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     }
     if not tables:
+        _refuse_encoding(session, place)
         return 0
     if not {"alembic_version", "meta", "blob", "entry", "commits"} <= tables:
         raise schema.NotAStore(f"the database {place} is not the catalog of a store", hint="choose an empty database")
     version = int(session.execute("SELECT version_num FROM alembic_version").fetchone()[0])
     schema.refuse_newer(version)
     return version
+
+
+def _refuse_encoding(session: Session, place: str) -> None:
+    (encoding,) = session.execute("SHOW server_encoding").fetchone()
+    if encoding != "UTF8":
+        hint = "make it anew: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+        raise schema.NotAStore(
+            f"the database {place} has the encoding {encoding}, which cannot hold all text", hint=hint
+        )
 
 
 def _create(session: Session) -> None:
