@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import Options, in_trio, noun, remark
+from runner.model.errors import Invalid
 
 if TYPE_CHECKING:
     from runner.cli.world import World
     from runner.model.commit import Commit
     from runner.store import Store
+
+
+class SeveralCommits(Invalid):
+    """The id is of more than one commit."""
 
 
 @noun("commit")
@@ -68,19 +73,38 @@ async def _listed(world: World, text: str, limit: int, *, quarantined: bool) -> 
     return await wanted(since=await commits.resolve(world.store, where))
 
 
+async def _one(world: World, text: str) -> Commit:
+    """Find the commit of an address, or of an ID that is of one commit alone."""
+    from runner.cli.places import whole
+    from runner.model.ids import is_id_prefix
+    from runner.store import commits
+    from runner.store.repos import NoSuchRepo
+    from runner.store.squash import find_set
+
+    where = whole(world.place(text))
+    try:
+        return await commits.resolve(world.store, where)
+    except NoSuchRepo:
+        if where.revision or not is_id_prefix(text):
+            raise
+    found = await find_set(world.store, text)
+    if len(found) > 1:
+        hint = "\n".join(f"{each.repo}@{each.id}" for each in found)
+        raise SeveralCommits(f"{text} names {len(found)} commits", hint=hint)
+    return found[0]
+
+
 @commit.command("inspect")
-@click.argument("address")
+@click.argument("address", metavar="ADDRESS|ID")
 @click.pass_obj
 @in_trio
 async def inspect(options: Options, address: str) -> None:
     """Show one commit: REPO@BRANCH, REPO@COMMIT, REPO@BRANCH^ the one before, REPO@BRANCH.1 the first."""
     from runner.cli import documents, tables, words
-    from runner.cli.places import whole
     from runner.cli.world import opened
-    from runner.store import commits
 
     async with opened(options) as world:
-        found = await commits.resolve(world.store, whole(world.place(address)))
+        found = await _one(world, address)
         world.tell(
             documents.commit_info(found),
             tables.pairs(

@@ -110,7 +110,9 @@ def test_a_commit_set_is_listed_by_its_id(filled):
     id_ = newest[0]["commit"]["id"]
     for text in (id_, id_[:8]):
         assert filled("commit", "list", text, "-o", "json").document == newest
-    assert "no repo has a commit" in filled("commit", "list", "0" * 32).err
+        assert filled("commit", "inspect", text, "-o", "json").document == newest[0]
+    for command in ("list", "inspect"):
+        assert "no repo has a commit" in filled("commit", command, "0" * 32).err
 
 
 def test_names_and_files_that_cannot_be_are_for_the_user_to_mend(filled, tmp_path):
