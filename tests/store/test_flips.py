@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
 import trio
 
 from tests.store.flipping import missed_by_checks, read_as_if_whole
+
+pytestmark = pytest.mark.timeout(600)  # a database is asked some hundred things for each flip
 
 
 def test_a_flipped_bit_in_any_column_is_told_with_what_it_touches(tmp_path):
