@@ -162,7 +162,7 @@ class Writer:
         except _Lost as exc:
             _fail([request for request in group if request is not exc.request], str(exc), exc, hint="try again")
         except Unavailable as exc:
-            _fail(group, exc.message, exc)
+            _fail(group, exc.message, exc, hint=exc.hint or OUT_OF_REACH)
         except OSError as exc:
             _fail(group, f"the store's catalog cannot be written: {exc}", exc)
         except self._connection.errors as exc:

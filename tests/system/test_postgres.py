@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from runner.model import store_url
+from runner.model.errors import Unavailable
 from runner.store import StoreSettings, open_store, repos
 from runner.store.catalog import postgres as engines
 from runner.store.catalog import query, schema
@@ -70,6 +71,21 @@ def test_a_catalog_of_another_form_is_refused_and_migrated_when_asked(url):
         engine.prepare()
     with pytest.raises(schema.NewerFormat):
         engine.migrate()
+
+
+async def test_a_user_who_may_only_read_reads_and_is_told_what_writing_takes(postgres, url, settings):
+    async with open_store(url, settings=settings) as store:
+        await repos.create(store, "default", "data", "")
+    with psycopg.connect(url.secret, autocommit=True) as db:
+        db.execute("CREATE ROLE reader LOGIN PASSWORD 'reader'")
+        db.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+        place = f"{db.info.host}:{db.info.port}/{db.info.dbname}"
+    async with open_store(store_url.parse(f"postgresql://reader:reader@{place}"), settings=settings) as store:
+        assert [repo.name for repo in await repos.list_repos(store, "default")] == ["data"]
+        with pytest.raises(Unavailable, match="permission denied") as caught:
+            await repos.create(store, "default", "more", "")
+        assert "GRANT" in caught.value.hint
+        assert (await check_store(store)).is_sound
 
 
 def test_a_database_that_cannot_hold_all_text_is_refused_before_anything_is_in_it(postgres):

@@ -23,7 +23,7 @@ _WRONG = (
     (r"no pg_hba\.conf entry|pg_hba\.conf rejects", "let this host in, in the server's pg_hba.conf"),
     (r"invalid \S+ value|does not support SSL|certificate", "see what the URL, or a variable PG…, says of it"),
 )
-_RIGHTS = "let the user own the database, or GRANT it CREATE on the schema and all rights on its tables"
+RIGHTS = "let the user own the database, or GRANT it CREATE on the schema and all rights on its tables"
 
 
 @contextmanager
@@ -47,5 +47,5 @@ def _hint_of(refused: schema.CatalogRefused) -> str:
     """Say what to do about a refusal that waiting does not mend; empty: it may pass."""
     cause = refused.__cause__
     if isinstance(getattr(cause, "orig", cause), InsufficientPrivilege):  # SQLAlchemy wraps what the driver raises
-        return _RIGHTS
+        return RIGHTS
     return next((hint for pattern, hint in _WRONG if re.search(pattern, refused.message)), "")

@@ -28,7 +28,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from runner.model.store_url import StoreUrl, StoreUrlInvalid
 from runner.store.catalog import schema
-from runner.store.catalog.admission import admitted
+from runner.store.catalog.admission import RIGHTS, admitted
 from runner.store.catalog.engine import Catalog, Engine, Transaction, WriteConnection
 from runner.store.catalog.query import Connection, Cursor, Parameters, Snapshot
 from runner.store.catalog.sums import crc_of
@@ -372,6 +372,8 @@ def _refusals(place: StoreUrl) -> Iterator[None]:
         raise schema.CatalogDamaged(f"{place} cannot be read: {_sentence(exc)}") from exc
     except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as exc:
         hint = "see whether the PostgreSQL server is up and within reach, and its disk not full"
+        if isinstance(exc, psycopg.errors.InsufficientPrivilege):
+            hint = RIGHTS
         raise schema.CatalogRefused(f"{place} cannot be used: {_sentence(exc)}", hint=hint) from exc
 
 
