@@ -322,7 +322,7 @@ async def main(parts: Collection[str], url: str, *, small: bool) -> None:
             "scale": partial(scale, small=10_000 // part, large=1_000_000 // part),
             "history": partial(history, objects=100_000 // part, count=1000 // part),
             "jobs": partial(finalize, objects=100_000 // part),
-            "datums": partial(skip, datums=1000 // part, objects=100_000 // part),
+            "datums": partial(skip, datums=10_000 // part, objects=100_000 // part),
             "imports": partial(import_again, folder=folder, count=10_000 // part),
         }
         for what, act in acts.items():
