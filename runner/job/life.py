@@ -16,6 +16,7 @@ from runner.job.journal import Journal
 from runner.job.outcome import SIGTERM, STATUS_SIGNAL, Failure, JobOutcome, give_up, keeping, only
 from runner.job.plan import nothing_run
 from runner.job.prepare import Ready
+from runner.job.sentences import objects
 from runner.model.errors import Conflict, RunnerError
 from runner.model.job import JobState
 from runner.store.joblog import JobLog
@@ -82,10 +83,10 @@ class Life:
         """Start the job, and tell what it reads."""
         await self.session.start()
         await self.journal.say("job.started", str(self.session.key))
-        objects = {name: traffic.total_objects or 0 for name, traffic in self.session.traffic().items()}
+        counts = {name: traffic.total_objects or 0 for name, traffic in self.session.traffic().items()}
         for pinned in self.session.inputs:
             await self.journal.say(
-                "input.opened", f"{pinned.name}: {pinned.repo}@{pinned.commit}, {objects[pinned.name]} objects"
+                "input.opened", f"{pinned.name}: {pinned.repo}@{pinned.commit}, {objects(counts[pinned.name])}"
             )
 
     async def abandon(self, failure: Failure) -> JobOutcome:
@@ -119,7 +120,7 @@ class Life:
         nothing = "" if work.attempts else nothing_run(self.session, self.counts)
         with contextlib.suppress(RunnerError):  # the commit stands; that its log lacks a line changes nothing
             await self.journal.say(
-                "commit.finished", f"{commit.repo}@{commit.branch} {commit.id[:8]} {commit.objects} objects"
+                "commit.finished", f"{commit.repo}@{commit.branch} {commit.id[:8]} {objects(commit.objects)}"
             )
             await self.journal.say("job.succeeded", nothing or str(self.session.key))
         job = self.session.job

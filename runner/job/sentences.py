@@ -1,4 +1,4 @@
-"""How commands ended, in one sentence that a person understands."""
+"""What is told of a job and of how its commands ended, in words that a person understands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ _WORDS_CHARACTERS = 300
 _SHELL_SIGNAL = 128
 _TRACEBACK = "Traceback (most recent call last):"
 _MEANINGS = {"SIGXFSZ": ": a file became larger than allowed", "SIGXCPU": ": it used more processor time than allowed"}
+
+
+def objects(count: int) -> str:
+    """Say how many objects there are."""
+    return f"{count} object" if count == 1 else f"{count} objects"
 
 
 class LastWords:

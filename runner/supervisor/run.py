@@ -25,6 +25,7 @@ from runner.job.outcome import JobOutcome
 from runner.job.prepare import JobHost, prepare
 from runner.job.provenance import this_machine
 from runner.job.run import run_job
+from runner.job.sentences import objects
 from runner.model.commit import Commit
 from runner.model.errors import RunnerError, Unavailable
 from runner.model.job import Job
@@ -204,7 +205,7 @@ def _say_imported(name: str, commit: Commit, is_new: bool) -> None:  # noqa: FBT
     _log.info(
         "input.imported" if is_new else "input.unchanged",
         input=name,
-        message=f"{name}: {commit.repo}@{commit.id}, {commit.objects} objects",
+        message=f"{name}: {commit.repo}@{commit.id}, {objects(commit.objects)}",
     )
 
 
