@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum, auto
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,6 +19,7 @@ import trio
 from tests.long import seen
 from tests.long.faults import LOOK, End, How, Order, Victims, build_library
 from tests.long.seen import Seen
+from tests.system.postgres import Postgres
 
 T = TypeVar("T")
 
@@ -46,14 +47,16 @@ class Bench:
         places: Those that are free.
     """
 
-    def __init__(self, folder: Path, at_ends: ExitStack) -> None:
+    def __init__(self, folder: Path, at_ends: ExitStack, server: Postgres | None) -> None:
         self.folder = folder
+        self.server = server
         self.source = folder / "source"
         self.source.mkdir()
         for name, data in {"small": b"changed", "new": b"new", "large": seen.LARGE[5:]}.items():
             (self.source / name).write_bytes(data)
+        self.begin(folder / Base.PRESENT, Base.NONE)
         trio.run(seen.make, folder / Base.PRESENT)
-        _copy(folder / Base.PRESENT, folder / Base.FORMER)
+        self.begin(folder / Base.FORMER, Base.PRESENT)
         seen.make_former(folder / Base.FORMER)
         library = build_library(folder)
         self.places: SimpleQueue[Place] = SimpleQueue()
@@ -61,6 +64,18 @@ class Bench:
             home = folder / f"{number}"
             home.mkdir()
             self.places.put(Place(self, home, at_ends.enter_context(Victims(library, home))))
+
+    def begin(self, store: Path, base: Base) -> None:
+        """Have a store in a folder that is as *base*; on a server its database has the name of the folder."""
+        if store.exists():
+            shutil.rmtree(store)
+        if base is not Base.NONE:
+            _copy(self.folder / base, store)
+        if self.server is not None:
+            template = "template0" if base is Base.NONE else (self.folder / base / seen.URL).read_text()
+            store.mkdir(exist_ok=True)
+            (store / seen.URL).write_text(self.server.renew(_database(store), template.rpartition("/")[2]))
+            seen.move_blobs(store)
 
     @contextmanager
     def place(self) -> Iterator[Place]:
@@ -99,16 +114,25 @@ class Place:
 
     def begin(self, base: Base = Base.PRESENT) -> None:
         """Have a store to begin with."""
-        if self.store.exists():
-            shutil.rmtree(self.store)
-        if base is not Base.NONE:
-            _copy(self._bench.folder / base, self.store)
+        self._bench.begin(self.store, base)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the catalog is in a database of a server."""
+        return self._bench.server is not None
 
     def order(self, words: Sequence[str], how: How = How.COUNT, number: int = 0, **more: str) -> Order:
         """Word a run on the store."""
         given = [str(self._bench.source) if word == SOURCE else word for word in words]
-        variables = {"RUNNER_STORE": str(self.store)} | dict(more)
-        return Order(given, str(self.store), self._path("out"), self._path("err"), variables, how, number)
+        variables = {"RUNNER_STORE": str(self.store)}
+        port = 0
+        if self._bench.server is not None:
+            port = self._bench.server.port
+            variables["RUNNER_STORE"] = (self.store / seen.URL).read_text()
+            variables["RUNNER_BLOBS"] = seen.blobs_of(self.store)
+            variables["RUNNER_STORAGE_HOSTS"] = str(self.store / "hosts")
+        said = self._path("out"), self._path("err")
+        return Order(given, str(self.store), *said, variables | dict(more), how, number, port=port)
 
     def run(self, words: Sequence[str], how: How = How.COUNT, number: int = 0) -> End:
         """Run a command to its end."""
@@ -126,20 +150,34 @@ class Place:
         """Return what the last run said on standard error."""
         return Path(self._path("err")).read_text()
 
+    def pipe(self, name: str) -> str:
+        """Return the path of a pipe, which lies outside of the store."""
+        path = self._path(name)
+        with suppress(FileExistsError):
+            os.mkfifo(path)
+        return path
+
     def _path(self, name: str) -> str:
         return str(self._folder / name)
 
 
 @contextmanager
-def open_bench() -> Iterator[Bench]:
-    """Make a bench, in memory where the machine has a file system there: a kill loses nothing that was written."""
+def open_bench(server: Postgres | None = None) -> Iterator[Bench]:
+    """Make a bench, in memory where the machine has a file system there: a kill loses nothing that was written.
+
+    Catalogs are in databases of *server*, if there is one.
+    """
     memory = Path("/dev/shm")  # a folder is made in it
     with ExitStack() as at_ends:
         folder = at_ends.enter_context(tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None))
-        yield Bench(Path(folder), at_ends)
+        yield Bench(Path(folder), at_ends, server)
 
 
 def _copy(base: Path, to: Path) -> None:
     """Copy a store; what never changes is shared."""
     shutil.copytree(base, to, ignore=shutil.ignore_patterns("blobs"))
     shutil.copytree(base / "blobs", to / "blobs", copy_function=os.link)
+
+
+def _database(store: Path) -> str:
+    return f"bench_{store.parent.name}_{store.name}".lower()

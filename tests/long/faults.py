@@ -50,7 +50,7 @@ class Order:
         how: What goes wrong.
         number: Of the call, from 1.
         error: Of a call that fails.
-        with_sockets: Whether what it sends over sockets counts too.
+        port: What it sends to this one counts too; 0: nothing does.
     """
 
     words: Sequence[str]
@@ -61,7 +61,7 @@ class Order:
     how: How = How.COUNT
     number: int = 0
     error: int = errno.EIO
-    with_sockets: bool = False
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 import traceback
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import trio
 
+from runner.model import store_url
 from runner.model.address import parse
 from runner.model.ids import CommitId
 from runner.model.job import JobState
 from runner.store import (
     Store,
+    StoreSettings,
     branches,
     commits,
     files,
@@ -31,6 +35,7 @@ from runner.store import (
 from runner.store.bursts import open_bursts
 from runner.store.catalog import migrate
 from runner.store.catalog.sqlite import CATALOG_NAME
+from runner.store.catalog.sums import crc_of
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
 from runner.store.storeview import StoreView
@@ -44,13 +49,51 @@ LARGE = random.Random(2).randbytes(200_000)  # a blob with a file of its own
 LINES = 1500  # characters of what is said of a fault
 FORMER = 7
 """The format of the older store."""
+URL = "url"
+"""The file with the URL of a store whose catalog is in a database."""
+LEASE_SECONDS = 1.0
 
 Seen = dict[str, Any]
 
 
+def opened(folder: Path) -> AbstractAsyncContextManager[Store]:
+    """Open the store that is a folder, or whose catalog is in the database that a file in the folder names."""
+    if not (folder / URL).exists():
+        return open_store(folder)
+    settings = StoreSettings(blobs=blobs_of(folder), hosts=folder / "hosts", lease_seconds=LEASE_SECONDS)
+    return open_store(store_url.parse((folder / URL).read_text()), settings=settings)
+
+
+def blobs_of(folder: Path) -> str:
+    """Return where a store whose catalog is in a database has its blobs; nothing: where a former one had them."""
+    return "" if (folder / "hosts").exists() and list((folder / "hosts").glob("*/blobs")) else str(folder / "blobs")
+
+
+def move_blobs(folder: Path) -> None:
+    """Let the catalog in a database, which was copied, name the blobs of this folder; as a former one did."""
+    url = store_url.parse((folder / URL).read_text())
+    with psycopg.connect(url.secret, autocommit=True) as db:
+        if db.execute("SELECT to_regclass('meta')").fetchone() == (None,):
+            return
+        value = str(folder / "blobs")
+        changed = "UPDATE meta SET value = %s, crc = %s WHERE name = 'blobs'"
+        if not db.execute(changed, (value, crc_of(("blobs", value)))).rowcount:
+            shutil.rmtree(folder / "hosts", ignore_errors=True)
+            (folder / "hosts" / url.label / "locks").mkdir(parents=True)
+            (folder / "hosts" / url.label / "blobs").symlink_to(value)
+
+
+def forget_the_dead(folder: Path) -> None:
+    """Let the leases of processes in a database run out."""
+    if (folder / URL).exists():
+        with psycopg.connect((folder / URL).read_text(), autocommit=True) as db:
+            if db.execute("SELECT to_regclass('lease')").fetchone() != (None,):
+                db.execute("UPDATE lease SET expires_us = 0")
+
+
 async def make(folder: Path) -> None:
     """Make a store with a history, a fork, an open commit, a multipart object, a failed job and garbage."""
-    async with open_store(folder) as store:
+    async with opened(folder) as store:
         await commit_objects(store, {b"garbage/%d" % n: bytes([n]) * 50_000 for n in range(10)}, repo="gone")
         await commit_objects(store, {b"small": b"1", b"large": LARGE})
         for n in range(5):
@@ -77,6 +120,11 @@ async def make(folder: Path) -> None:
 
 def make_former(folder: Path) -> None:
     """Bring the catalog of a store into the form that a former release would have written."""
+    if (folder / URL).exists():
+        with psycopg.connect((folder / URL).read_text(), autocommit=True) as db:
+            db.execute("UPDATE alembic_version SET version_num = '0012'")
+            db.execute("DELETE FROM meta WHERE name = 'blobs'")
+        return
     path = folder / CATALOG_NAME
     path.rename(folder / "present")
     migrate.upgrade(path, f"{FORMER:04}")
@@ -127,7 +175,8 @@ async def content(store: Store, repo: str, head: CommitId) -> dict[bytes, str]:
 
 async def look_soundly(folder: Path) -> Seen:
     """Open a store, as the next command does; it must be sound."""
-    async with open_store(folder) as store:
+    forget_the_dead(folder)
+    async with opened(folder) as store:
         await require_sound(store)
         return await look(store)
 
@@ -135,7 +184,7 @@ async def look_soundly(folder: Path) -> Seen:
 async def look_well(folder: Path) -> Seen:
     """As `look_soundly`; it must also be free of all leftovers after a collection."""
     seen = await look_soundly(folder)
-    async with open_store(folder) as store:
+    async with opened(folder) as store:
         await collect(store, AT_ONCE)
         assert await require_sound(store) == []
         assert await look(store) == seen
@@ -170,5 +219,6 @@ def require_no_leftovers(store: Store, folder: Path) -> None:
     assert db.execute("SELECT count(*) FROM layer WHERE state NOT IN (1, 2)").fetchone() == (0,)
     assert db.execute("SELECT count(*) FROM stack").fetchone() == (0,)
     assert list((folder / "blobs" / "incoming").iterdir()) == []
-    assert {path.name for path in (folder / "locks").iterdir()} == {"writer"}
+    if (folder / "locks").exists():
+        assert {path.name for path in (folder / "locks").iterdir()} == {"writer"}
     assert not list(folder.glob("*.part*"))

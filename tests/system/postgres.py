@@ -29,19 +29,20 @@ class Postgres:
 
     Attributes:
         password: Of `USER`; it should be found in no log and no message.
+        port: On loopback.
     """
 
     def __init__(self, folder: Path) -> None:
         self.password = secrets.token_hex(8)
         self._folder = folder
         self._user = _unprivileged()
-        self._port = _free_port()
+        self.port = _free_port()
         self._names = count(1)
         self._make()
 
     def url(self, database: str) -> str:
         """Return the URL of a database."""
-        return f"postgresql://{USER}:{self.password}@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> str:
         """Make an empty database and return its URL."""
@@ -50,10 +51,17 @@ class Postgres:
             db.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def renew(self, name: str, template: str) -> str:
+        """Make a database like *template*, which nobody uses, in place of the one of that name; return its URL."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as db:
+            db.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            db.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
     def start(self) -> None:
         """Start it again after `stop`; returns when it answers."""
         options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
-        options += f" -p {self._port} -k {self._folder}"
+        options += f" -p {self.port} -k {self._folder}"
         self._run("pg_ctl", "start", "-D", self._folder / "data", "-l", self._folder / "log", "-w", "-o", options)
 
     def stop(self, mode: str = "fast") -> None:

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -21,7 +22,7 @@
 enum how { COUNT, KILL, TEAR, FAIL, FAIL_ON }; /* as faults.py names them */
 
 static char folder[PATH_MAX];
-static int how_to_fail, error_number, with_sockets;
+static int how_to_fail, error_number, wanted_port;
 static long wanted;
 static atomic_long calls;
 static char called[64]; /* the call that went wrong */
@@ -30,13 +31,13 @@ static atomic_size_t seen_size;
 static __thread char where[PATH_MAX]; /* what the call is about */
 
 /* Begin to count; the call of that number, from 1, goes wrong. */
-void fault_arm(const char *path, int how, long number, int error, int sockets)
+void fault_arm(const char *path, int how, long number, int error, int port)
 {
     strncpy(folder, path, sizeof folder - 1);
     how_to_fail = how;
     wanted = number;
     error_number = error;
-    with_sockets = sockets;
+    wanted_port = port;
     atomic_store(&calls, 0);
 }
 
@@ -65,9 +66,12 @@ static int is_ours(int fd)
     if (size < 0)
         return 0;
     path[size] = 0;
-    if (with_sockets && strncmp(path, "socket:", 7) == 0) {
+    if (wanted_port && strncmp(path, "socket:", 7) == 0) {
+        struct sockaddr_in peer;
+        socklen_t length = sizeof peer;
         strcpy(where, "socket");
-        return 1;
+        return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 && peer.sin_family == AF_INET &&
+               ntohs(peer.sin_port) == wanted_port;
     }
     return is_below(path);
 }
@@ -151,9 +155,20 @@ ssize_t writev(int fd, const struct iovec *pieces, int count)
           REAL(writev)(fd, pieces, count / 2) + REAL(writev)(fd, &half, 1));
 }
 
+/* Who cannot send has lost the connection: a peer that is well would be waited for without end. */
 ssize_t send(int fd, const void *data, size_t size, int flags)
 {
-    WRITE("send", fd, REAL(send)(fd, data, size, flags), REAL(send)(fd, data, size / 2, flags));
+    int verdict = is_ours(fd) ? judge("send") : 0;
+    if (verdict == 1) {
+        shutdown(fd, SHUT_RDWR);
+        errno = ECONNRESET;
+        return -1;
+    }
+    if (verdict == 2) {
+        (void)!REAL(send)(fd, data, size / 2, flags);
+        die();
+    }
+    return REAL(send)(fd, data, size, flags);
 }
 
 int fsync(int fd) { WHOLE("fsync", is_ours(fd), REAL(fsync)(fd)); }

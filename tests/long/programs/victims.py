@@ -47,7 +47,7 @@ def run(order: Mapping[str, Any]) -> int:
     os.environ.update(order["variables"])
     if order["words"][0] == LOOK:
         return look(*order["words"][1:])
-    library.fault_arm(order["folder"].encode(), order["how"], order["number"], order["error"], order["with_sockets"])
+    library.fault_arm(order["folder"].encode(), order["how"], order["number"], order["error"], order["port"])
     status = execute(order["words"], Options())
     sys.stdout.flush()
     return status
