@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from runner.model import store_url
 from runner.store import Store, StoreSettings, open_store
+from runner.store.catalog import postgres as engines
 from tests.store.histories import HistoryMachine
 from tests.system.postgres import Postgres
 
@@ -41,9 +42,14 @@ def test_many_steps_leave_what_a_plain_model_says(figures) -> None:
 
 
 def test_many_steps_on_postgresql_leave_what_a_plain_model_says(figures, postgres: Postgres) -> None:
+    template = postgres.create()
+    engines.Postgres(store_url.parse(template)).prepare()
+
     class PostgresHistories(HistoryMachine):
+        looks_every = 5  # each look is some dozens of round trips
+
         def __init__(self) -> None:
-            self.url = store_url.parse(postgres.create())
+            self.url = store_url.parse(postgres.renew("history", template.rpartition("/")[2]))
             super().__init__()
 
         def open(self) -> AbstractAsyncContextManager[Store]:

@@ -111,6 +111,8 @@ class HistoryMachine(StoreMachine):
 
     steps = 0
     """Of all machines."""
+    looks_every = 1
+    """After so many steps all is compared that can be read; what a step did is compared by itself."""
 
     def __init__(self) -> None:
         self.patches = pytest.MonkeyPatch()
@@ -119,6 +121,7 @@ class HistoryMachine(StoreMachine):
             self.patches.setattr(module, "time", self.clock)
         self.patches.setattr(uploads, "PART_MIN_BYTES", 2)
         self.repos: dict[str, ModelRepo] = {}
+        self.steps_taken = 0
         super().__init__()
 
     @asynccontextmanager
@@ -133,6 +136,7 @@ class HistoryMachine(StoreMachine):
             self.patches.undo()
 
     def last_look(self) -> None:
+        self.compare_branches()
         self.call(self._collect, 0)
         for repo in self.repos:
             self.compare_commits(repo)
@@ -434,6 +438,11 @@ class HistoryMachine(StoreMachine):
     @invariant()
     def all_is_as_the_dicts_say(self) -> None:
         HistoryMachine.steps += 1
+        self.steps_taken += 1
+        if self.steps_taken % self.looks_every == 0:
+            self.compare_branches()
+
+    def compare_branches(self) -> None:
         for repo, known in self.repos.items():
             for name, branch in known.branches.items():
                 assert self.call(self._listed, repo, name) == known.seen(branch)
