@@ -38,8 +38,12 @@ TASKS = {
 MIGRATED = ("store", "migrate")
 """In a database, which other hosts use too, a store is migrated when that is asked for."""
 BASES = {NEW: Base.NONE, MIGRATE: Base.FORMER}
-EVERY = {"SQLite": 2, "PostgreSQL": 11}
-"""One of so many calls is met by a kill; PostgreSQL has more of them, and it takes longer to look after each."""
+EVERY = {"SQLite": 3, "PostgreSQL": 4}
+"""One of so many calls is met by a kill."""
+FAILED_EVERY = 11
+"""One of so many calls of PostgreSQL fails, beside those that `End.turns` chooses."""
+KILLS_MIN = 250
+"""With those of `test_faulty_gateway.py` they are more than 300 on each engine."""
 
 
 class Known(NamedTuple):
@@ -130,11 +134,12 @@ def test_a_kill_at_any_call_leaves_all_or_nothing(engine, bench, known, figures)
     for what, count in sorted(left.items()):
         figures(f"kills: {engine}: {what} {count:4}")
     assert wrong == []
+    assert sum(count for what, count in left.items() if "killed" in what) >= KILLS_MIN
 
 
 def test_a_call_that_fails_is_told_in_a_sentence_and_leaves_all_or_nothing(engine, bench, known, figures) -> None:
     ends: Counter[tuple[str, int]] = Counter()
-    every = EVERY[engine] if bench.server is not None else None
+    every = FAILED_EVERY if bench.server is not None else None
 
     def fail(place: Place, fault: Fault) -> str:
         words = words_of(place, fault.task)

@@ -14,6 +14,8 @@ from tests.long.seen import LARGE, PART
 BUCKET = "data"
 SMALL = b"small on the wire"
 TAIL = b"the last part"
+COMPLETION = "POST wire/parts"
+"""The request that makes an object of its parts."""
 SECONDS = 30
 AGAIN = 3
 """So often a request is sent that was answered with 503."""
@@ -28,6 +30,7 @@ class Known:
         held: What the keys hold that had an answer.
         upload: The id of the upload whose completion was not acknowledged.
         parts: The parts of it that were acknowledged: ETags by number.
+        asking: The request that was sent last, or what else the gateway is at.
         refused: How often the answer was 503.
         wrong: Answers that should not be.
     """
@@ -36,6 +39,7 @@ class Known:
     held: dict[str, bytes | None] = field(default_factory=dict)
     upload: str = ""
     parts: dict[int, str] = field(default_factory=dict)
+    asking: str = "its start"
     refused: int = 0
     wrong: list[str] = field(default_factory=list)
 
@@ -53,6 +57,7 @@ class Client:
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, Mapping[str, str], bytes]:
         """Return status, headers and body; raises `Gone`."""
+        self.known.asking = f"{method} {path.partition('uploadId')[0].rstrip('?&')}"
         connection = http.client.HTTPConnection(self._netloc, timeout=SECONDS)
         try:
             connection.request(method, f"/{BUCKET}/{path}", body)
@@ -121,6 +126,7 @@ def write_some(client: Client) -> None:
     client.upload("wire/parts", {1: PART, 2: TAIL})
     client.change("PUT", "wire/small", SMALL * 2)
     client.change("DELETE", "small/4", None)
+    client.known.asking = "its stop"
 
 
 def look_after(client: Client) -> None:
