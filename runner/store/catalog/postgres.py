@@ -455,7 +455,8 @@ def _run_steps(url: StoreUrl) -> None:
             run_steps(connection, f"{schema.FORMAT:04}")
             connection.exec_driver_sql(_LEASE)
     except sa.exc.DBAPIError as exc:
-        raise schema.CatalogRefused(f"{url} cannot be migrated: {exc.orig}") from exc
+        said = _sentence(exc.orig) if isinstance(exc.orig, psycopg.Error) else exc.orig
+        raise schema.CatalogRefused(f"{url} cannot be migrated: {said}") from exc
     finally:
         engine.dispose()
 
