@@ -14,7 +14,8 @@ from runner.model.commit import Commit, CommitOrigin
 from runner.model.errors import NotFound
 from runner.model.job import Job, JobInput, JobKey
 from runner.model.provenance import Observed, ReadKind
-from runner.store import Store, files, jobs
+from runner.store import Store, files
+from runner.store.jobs import jobs
 from runner.store.refusals import NoSuchKey
 from runner.store.view import Bucket
 

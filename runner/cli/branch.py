@@ -34,7 +34,8 @@ async def create(options: Options, address: str, head: str | None) -> None:
     """Make a branch, empty or at a commit."""
     from runner.cli.places import whole
     from runner.cli.world import opened
-    from runner.store import branches, commits
+    from runner.store.history import commits
+    from runner.store.writing import branches
 
     async with opened(options) as world:
         repo, name = _named(world.place(address))
@@ -51,7 +52,7 @@ async def list_(options: Options, repo: str) -> None:
     """List the branches of a repo."""
     from runner.cli import documents, tables
     from runner.cli.world import opened
-    from runner.store import branches
+    from runner.store.writing import branches
 
     async with opened(options) as world:
         found = await branches.list_branches(world.store, world.project, repo)
@@ -70,7 +71,7 @@ async def inspect(options: Options, address: str) -> None:
     """Show one branch."""
     from runner.cli import documents, tables
     from runner.cli.world import opened
-    from runner.store import branches
+    from runner.store.writing import branches
 
     async with opened(options) as world:
         repo, name = _named(world.place(address))
@@ -94,7 +95,7 @@ async def inspect(options: Options, address: str) -> None:
 async def delete(options: Options, address: str) -> None:
     """Delete a branch; its commits stay."""
     from runner.cli.world import opened
-    from runner.store import branches
+    from runner.store.writing import branches
 
     async with opened(options) as world:
         repo, name = _named(world.place(address))

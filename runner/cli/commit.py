@@ -53,10 +53,10 @@ async def list_(options: Options, place: str, limit: int, quarantined: bool) -> 
 async def _listed(world: World, text: str, limit: int, *, quarantined: bool) -> Sequence[Commit]:
     from runner.cli.places import whole
     from runner.model.ids import is_id_prefix
-    from runner.store import commits
-    from runner.store.refs import NoSuchBranch
-    from runner.store.repos import NoSuchRepo
-    from runner.store.squash import find_set
+    from runner.store.history import commits
+    from runner.store.history.refs import NoSuchBranch
+    from runner.store.history.repos import NoSuchRepo
+    from runner.store.history.squash import find_set
 
     where = whole(world.place(text))
     wanted = partial(commits.list_commits, world.store, where.project, where.repo, limit=limit, quarantined=quarantined)
@@ -77,9 +77,9 @@ async def _one(world: World, text: str) -> Commit:
     """Find the commit of an address, or of an ID that is of one commit alone."""
     from runner.cli.places import whole
     from runner.model.ids import is_id_prefix
-    from runner.store import commits
-    from runner.store.repos import NoSuchRepo
-    from runner.store.squash import find_set
+    from runner.store.history import commits
+    from runner.store.history.repos import NoSuchRepo
+    from runner.store.history.squash import find_set
 
     where = whole(world.place(text))
     try:
@@ -143,7 +143,7 @@ async def diff(options: Options, before: str, after: str | None, *, prefix: str,
     from runner.cli.differing import tell_diff
     from runner.cli.places import whole
     from runner.cli.world import opened
-    from runner.store import commits
+    from runner.store.history import commits
 
     async with opened(options) as world:
         old: Commit | None
@@ -167,7 +167,7 @@ _DESCRIPTION = click.option("-m", "--message", default="", metavar="TEXT", help=
 @in_trio
 async def start(options: Options, place: str, message: str) -> None:
     """Begin a commit; what is written to the branch until it is finished goes into it. Prints its id."""
-    from runner.store import open_commits
+    from runner.store.writing import open_commits
 
     await _by_hand(options, place, message, open_commits.start)
 
@@ -179,7 +179,7 @@ async def start(options: Options, place: str, message: str) -> None:
 @in_trio
 async def finish(options: Options, place: str, message: str) -> None:
     """Finish the commit that was begun on a branch. Prints its id."""
-    from runner.store import open_commits
+    from runner.store.writing import open_commits
 
     await _by_hand(options, place, message, open_commits.finish)
 
@@ -233,7 +233,7 @@ async def squash(options: Options, name: str) -> None:
 
     COMMIT is REPO@COMMIT, or the ID of a commit set: all commits that one commit made along its pipelines.
     """
-    from runner.store import squash as squashing
+    from runner.store.history import squash as squashing
 
     await _take_out(options, name, squashing.squash, "squashed")
 
@@ -247,7 +247,7 @@ async def delete(options: Options, name: str) -> None:
 
     COMMIT is REPO@COMMIT, or the ID of a commit set. Bytes are freed by `runner store gc`.
     """
-    from runner.store import squash as squashing
+    from runner.store.history import squash as squashing
 
     await _take_out(options, name, squashing.delete, "deleted")
 
@@ -257,7 +257,7 @@ async def _take_out(
 ) -> None:
     from runner.cli.places import whole
     from runner.cli.world import opened
-    from runner.store.squash import find, find_set
+    from runner.store.history.squash import find, find_set
 
     async with opened(options) as world:
         wanted = await (find(world.store, whole(world.place(name))) if "@" in name else find_set(world.store, name))

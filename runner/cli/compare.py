@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from runner.model.commit import Commit
 from runner.model.entry import Entry
-from runner.store import Store, commits, repos, tree
-from runner.store.entries import entry_of
+from runner.store import Store
+from runner.store.history import commits, repos
+from runner.store.layers import tree
+from runner.store.layers.entries import entry_of
 
 
 class Difference(NamedTuple):

@@ -41,7 +41,7 @@ from runner.model.pipeline import PipelineState
 if TYPE_CHECKING:
     from runner.store.check import Report
     from runner.store.collect import Collected
-    from runner.store.pipelines import Registered
+    from runner.store.jobs.pipelines import Registered
     from runner.store.stats import Stats
 
 JOB_PREFIX = "JOB_"

@@ -213,9 +213,9 @@ async def delete(options: Options, address: str, *, recursive: bool) -> None:
     from runner.cli import documents
     from runner.cli.objects import folder
     from runner.cli.world import opened
-    from runner.store import branches
-    from runner.store.changes import open_change
     from runner.store.files import delete_below
+    from runner.store.writing import branches
+    from runner.store.writing.changes import open_change
 
     async with opened(options) as world:
         where = world.place(address)

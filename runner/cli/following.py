@@ -12,8 +12,9 @@ from runner.cli.lines import Record
 from runner.model.errors import Invalid
 from runner.model.job import Job, JobKey
 from runner.spec.durations import InvalidDuration, parse_duration
-from runner.store import Store, joblog, jobs, settle
+from runner.store import Store, settle
 from runner.store.hints import News
+from runner.store.jobs import joblog, jobs
 from runner.store.owners import job_owner
 
 RECONCILE_SECONDS = 5.0

@@ -15,8 +15,11 @@ from runner.model.errors import Invalid, NotFound
 from runner.model.ids import CommitId
 from runner.model.job import Attempt, Job, JobDatum, JobInput, JobState
 from runner.model.provenance import Observed, ReadKind
-from runner.store import Store, branches, commits, files, folders, jobs, pipelines
+from runner.store import Store, files
+from runner.store.history import commits, folders
+from runner.store.jobs import jobs, pipelines
 from runner.store.refusals import NoSuchKey
+from runner.store.writing import branches
 
 _PAGE = 1000
 

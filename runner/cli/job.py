@@ -33,7 +33,7 @@ async def list_(options: Options, name: str | None, pipeline: str | None, states
     """List jobs, newest first; with ID all jobs of that id."""
     from runner.cli import documents, tables
     from runner.cli.world import opened
-    from runner.store import jobs
+    from runner.store.jobs import jobs
 
     async with opened(options) as world:
         if name is not None:
@@ -137,7 +137,7 @@ async def stop(options: Options, name: str) -> None:
     from runner.cli.following import until_ended
     from runner.cli.inquiry import one_job
     from runner.cli.world import opened
-    from runner.store import control
+    from runner.store.pipelines import control
 
     async with opened(options) as world:
         found = await one_job(world.store, world.project, name)
@@ -158,7 +158,8 @@ async def rerun(options: Options, name: str) -> None:
     from runner.cli import documents
     from runner.cli.inquiry import one_job
     from runner.cli.world import opened
-    from runner.store import jobs, registry
+    from runner.store.jobs import jobs
+    from runner.store.pipelines import registry
 
     async with opened(options) as world:
         found = await one_job(world.store, world.project, name)
@@ -177,7 +178,7 @@ async def delete(options: Options, name: str) -> None:
     """Delete what is known of a job that has ended; its commit stays."""
     from runner.cli.inquiry import one_job
     from runner.cli.world import opened
-    from runner.store import control
+    from runner.store.pipelines import control
 
     async with opened(options) as world:
         found = await one_job(world.store, world.project, name)

@@ -20,7 +20,7 @@ from runner.cli.looks import COMMITTING, RUNNING, STOPPED, Look, Sign
 from runner.model.job import Job
 from runner.model.pipeline import OUTPUT_BUCKET
 from runner.store import Store
-from runner.store.reads import Traffic
+from runner.store.jobs.reads import Traffic
 
 _FIRST_NEWS = (30, 60, 120, 300)
 _LATER_NEWS = 300

@@ -13,7 +13,7 @@ from runner.cli.options import Options, in_trio, noun, remark
 if TYPE_CHECKING:
     from runner.cli.world import World
     from runner.spec.pipelines import Loaded
-    from runner.store.pipelines import Registered
+    from runner.store.jobs.pipelines import Registered
 
 _SPEC = click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
 _NAME = click.argument("name")
@@ -34,7 +34,7 @@ async def create(options: Options, spec: Path) -> None:
     The repos of the inputs must be there. When they hold something there is a job at once.
     """
     from runner.cli.world import opened
-    from runner.store import registry
+    from runner.store.pipelines import registry
 
     async with opened(options) as world:
         made = []
@@ -56,7 +56,8 @@ async def update(options: Options, spec: Path, *, reprocess: bool) -> None:
     made of what the inputs hold.
     """
     from runner.cli.world import opened
-    from runner.store import pipelines, registry
+    from runner.store.jobs import pipelines
+    from runner.store.pipelines import registry
 
     async with opened(options) as world:
         changed = []
@@ -93,7 +94,7 @@ async def list_(options: Options) -> None:
     from runner.cli import documents, tables
     from runner.cli.looks import JOB_SIGNS
     from runner.cli.world import opened
-    from runner.store import jobs, pipelines
+    from runner.store.jobs import jobs, pipelines
 
     async with opened(options) as world:
         found = await pipelines.list_pipelines(world.store, world.project)
@@ -136,7 +137,7 @@ async def inspect(options: Options, name: str, version: int | None) -> None:
 
     from runner.cli import documents, tables
     from runner.cli.world import opened
-    from runner.store import pipelines
+    from runner.store.jobs import pipelines
 
     async with opened(options) as world:
         found = await pipelines.inspect(world.store, world.project, name)
@@ -175,7 +176,8 @@ async def run(options: Options, name: str) -> None:
 
     from runner.cli import documents
     from runner.cli.world import opened
-    from runner.store import jobs, registry
+    from runner.store.jobs import jobs
+    from runner.store.pipelines import registry
 
     async with opened(options) as world:
         key = await registry.run(world.store, world.project, name, world.now)
@@ -192,7 +194,7 @@ async def run(options: Options, name: str) -> None:
 async def stop(options: Options, name: str) -> None:
     """Make and begin no jobs of a pipeline any more; one under way goes on to its end."""
     from runner.cli.world import opened
-    from runner.store import registry
+    from runner.store.pipelines import registry
 
     async with opened(options) as world:
         await registry.stop(world.store, world.project, name)
@@ -206,7 +208,7 @@ async def stop(options: Options, name: str) -> None:
 async def start(options: Options, name: str) -> None:
     """Go on where a pipeline was stopped, with a job of what moved meanwhile."""
     from runner.cli.world import opened
-    from runner.store import registry
+    from runner.store.pipelines import registry
 
     async with opened(options) as world:
         await registry.start(world.store, world.project, name)
@@ -222,7 +224,7 @@ async def start(options: Options, name: str) -> None:
 async def delete(options: Options, name: str, *, force: bool, keep_repo: bool) -> None:
     """Delete a pipeline with its jobs, which are stopped first, and the repo of its output."""
     from runner.cli.world import opened
-    from runner.store import deletion
+    from runner.store.pipelines import deletion
 
     async with opened(options) as world:
         await deletion.delete(world.store, world.project, name, force=force, keep_repo=keep_repo)

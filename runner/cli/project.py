@@ -20,7 +20,7 @@ def project() -> None:
 async def create(options: Options, name: str, description: str) -> None:
     """Make a project."""
     from runner.cli.world import opened
-    from runner.store import projects
+    from runner.store.history import projects
 
     async with opened(options) as world:
         await projects.create(world.store, name, description)
@@ -34,7 +34,7 @@ async def list_(options: Options) -> None:
     """List the projects."""
     from runner.cli import documents, tables
     from runner.cli.world import opened
-    from runner.store import projects
+    from runner.store.history import projects
 
     async with opened(options) as world:
         found = await projects.list_projects(world.store)
@@ -54,7 +54,7 @@ async def inspect(options: Options, name: str) -> None:
     """Show one project."""
     from runner.cli import documents, tables
     from runner.cli.world import opened
-    from runner.store import projects
+    from runner.store.history import projects
 
     async with opened(options) as world:
         found = await projects.inspect(world.store, name)
@@ -72,7 +72,7 @@ async def inspect(options: Options, name: str) -> None:
 async def delete(options: Options, name: str) -> None:
     """Delete a project that holds nothing."""
     from runner.cli.world import opened
-    from runner.store import projects
+    from runner.store.history import projects
 
     async with opened(options) as world:
         await projects.delete(world.store, name)

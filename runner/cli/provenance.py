@@ -32,7 +32,8 @@ async def show(options: Options, address: str, *, whole: bool, depth: int) -> No
     """
     from runner.cli.ancestry import ancestry, made_by
     from runner.cli.world import opened
-    from runner.store import commits, jobs
+    from runner.store.history import commits
+    from runner.store.jobs import jobs
 
     async with opened(options) as world:
         where = world.place(address)

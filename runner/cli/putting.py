@@ -19,9 +19,9 @@ from runner.model.commit import Commit
 from runner.model.entry import Attributes
 from runner.model.errors import Invalid
 from runner.store import files
-from runner.store.changes import open_change
 from runner.store.files.importing import SourceUnreadable
 from runner.store.files.names import bad_key
+from runner.store.writing.changes import open_change
 
 CHUNK_BYTES = 1024 * 1024
 

@@ -20,7 +20,7 @@ def repo() -> None:
 async def create(options: Options, name: str, description: str) -> None:
     """Make an empty repo."""
     from runner.cli.world import opened
-    from runner.store import repos
+    from runner.store.history import repos
 
     async with opened(options) as world:
         await repos.create(world.store, world.project, name, description)
@@ -34,7 +34,7 @@ async def list_(options: Options) -> None:
     """List the repos of the project."""
     from runner.cli import documents, tables
     from runner.cli.world import opened
-    from runner.store import repos
+    from runner.store.history import repos
 
     async with opened(options) as world:
         found = await repos.list_repos(world.store, world.project)
@@ -55,7 +55,8 @@ async def inspect(options: Options, name: str) -> None:
 
     from runner.cli import documents, tables, words
     from runner.cli.world import opened
-    from runner.store import branches, repos
+    from runner.store.history import repos
+    from runner.store.writing import branches
 
     async with opened(options) as world:
         found = await repos.inspect(world.store, world.project, name)
@@ -80,7 +81,7 @@ async def inspect(options: Options, name: str) -> None:
 async def delete(options: Options, name: str) -> None:
     """Delete a repo with its branches and commits."""
     from runner.cli.world import opened
-    from runner.store import removal
+    from runner.store.history import removal
 
     async with opened(options) as world:
         await removal.delete_repo(world.store, world.project, name)

@@ -18,7 +18,9 @@ from runner.host.sections import Settings
 from runner.model import address
 from runner.model.address import Address
 from runner.model.commit import Commit
-from runner.store import Store, branches, commits
+from runner.store import Store
+from runner.store.history import commits
+from runner.store.writing import branches
 from runner.supervisor.storage import open_configured
 
 if TYPE_CHECKING:

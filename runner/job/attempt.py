@@ -23,9 +23,9 @@ from runner.job.scratch import Scratch, open_scratch
 from runner.job.sentences import LastWords
 from runner.model.job import Attempt, ProcessExit
 from runner.model.pipeline import OUTPUT_BUCKET
-from runner.store.attempts import AttemptSession
 from runner.store.files.folder import InTheWay
-from runner.store.sessions import JobSession
+from runner.store.sessions.attempts import AttemptSession
+from runner.store.sessions.sessions import JobSession
 from runner.store.view import View
 
 Serve = Callable[[View, str | None], AbstractAsyncContextManager[str]]

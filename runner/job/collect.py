@@ -18,9 +18,9 @@ import trio
 
 from runner.model.entry import Attributes, Condition
 from runner.model.errors import Invalid
+from runner.store.buckets.output import OutBucket
 from runner.store.files import names
 from runner.store.files.lanes import in_lanes
-from runner.store.output import OutBucket
 from runner.store.refusals import PreconditionFailed
 
 BATCH_FILES = 64

@@ -18,7 +18,7 @@ from runner.model.errors import Invalid
 from runner.model.job import JobInput
 from runner.model.pipeline import CompositeInput, CompositeKind, CronInput, Input, PfsInput, Pipeline
 from runner.spec.globs import Glob, compile_glob
-from runner.store.paths import Match
+from runner.store.files.paths import Match
 
 
 class InputNotSupported(Invalid):

@@ -21,7 +21,7 @@ from runner.host.signals import Stop
 from runner.job.journal import Journal
 from runner.model.entry import Entry
 from runner.model.errors import Invalid, RunnerError
-from runner.store.sessions import JobSession
+from runner.store.sessions.sessions import JobSession
 from runner.store.view import Bucket
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from runner.job.journal import Journal
 from runner.job.prepare import Ready
 from runner.model.commit import Commit
 from runner.model.job import Attempt, JobState
-from runner.store.sessions import DatumCounts, JobSession, OutputSummary
+from runner.store.sessions.sessions import DatumCounts, JobSession, OutputSummary
 
 _ABANDON_SECONDS = 30
 

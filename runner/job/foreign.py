@@ -39,8 +39,8 @@ from runner.job.verdict import judge
 from runner.model.errors import Invalid
 from runner.model.job import Attempt, DatumState, JobState, ProcessExit
 from runner.model.pipeline import PfsInput, Pipeline
-from runner.store.joblog import JobLog
-from runner.store.sessions import DatumCounts, JobSession
+from runner.store.jobs.joblog import JobLog
+from runner.store.sessions.sessions import DatumCounts, JobSession
 
 _CLOSE_SECONDS = 10
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.host.log import Log
-from runner.store.joblog import JobLog
+from runner.store.jobs.joblog import JobLog
 
 _NO_FIELDS: Mapping[str, Any] = {}
 _AT_ONCE = 256  # lines; the gateway waits for as long as they take

@@ -19,9 +19,9 @@ from runner.job.prepare import Ready
 from runner.job.sentences import objects
 from runner.model.errors import Conflict, RunnerError
 from runner.model.job import JobState
-from runner.store.joblog import JobLog
-from runner.store.sessions import DatumCounts, JobSession
-from runner.store.stops import JobStopped
+from runner.store.jobs.joblog import JobLog
+from runner.store.jobs.stops import JobStopped
+from runner.store.sessions.sessions import DatumCounts, JobSession
 
 _AGAIN = "the job begins anew, by the present spec of its pipeline"
 

@@ -13,8 +13,8 @@ from runner.job import finalize
 from runner.model.commit import Commit
 from runner.model.errors import Conflict, Corrupt, RunnerError, Unavailable
 from runner.model.job import Job, JobState
-from runner.store.joblog import JobLog
-from runner.store.sessions import DatumCounts, JobSession, OutputSummary
+from runner.store.jobs.joblog import JobLog
+from runner.store.sessions.sessions import DatumCounts, JobSession, OutputSummary
 
 STATUS_FAILED = 1
 STATUS_UNUSABLE = 2

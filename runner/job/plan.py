@@ -23,10 +23,10 @@ from runner.model.job import DatumFile, JobInput
 from runner.model.pipeline import Pipeline
 from runner.model.provenance import canonical
 from runner.spec.globs import Glob
-from runner.store.datums import Planned
 from runner.store.files.folder import TargetFolder
-from runner.store.paths import Match
-from runner.store.sessions import DatumCounts, JobSession
+from runner.store.files.paths import Match
+from runner.store.jobs.datums import Planned
+from runner.store.sessions.sessions import DatumCounts, JobSession
 
 UNTIL_SUCCESS = "until_success"
 _PROGRAMS = frozenset({".py", ".sh", ".bash", ".r", ".R", ".Rmd", ".jl", ".pl", ".rb", ".js", ".sql", ".awk", ".ipynb"})

@@ -33,8 +33,8 @@ from runner.job.plan import plan, skipped
 from runner.job.prepare import Ready
 from runner.model.errors import Invalid
 from runner.model.job import Attempt, DatumState, JobState
-from runner.store.joblog import JobLog
-from runner.store.sessions import DatumCounts, JobSession
+from runner.store.jobs.joblog import JobLog
+from runner.store.sessions.sessions import DatumCounts, JobSession
 
 
 async def run_job(

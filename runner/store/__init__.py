@@ -1,5 +1,9 @@
 """The versioned store. Knows no HTTP, no processes.
 
+Rooms, each standing on those after it: `sessions` of jobs that run; `pipelines` as people change them; `collect`;
+`check`; `files` in and out; `buckets`, what a gateway gets; `writing`, how branches get commits; `jobs` as rows;
+`history`; `layers` of entries; `contents`; `owners` and `hints`; `catalog`; `blobs`.
+
 The stored form, format 13
 -------------------------
 

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from runner.model.account import EVERY_REPO, Access, AccessLevel, Account
 from runner.model.address import check_name
 from runner.model.errors import Conflict, Invalid, NotFound
-from runner.store import repos
 from runner.store.catalog import query
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
+from runner.store.history import repos
 from runner.store.refusals import AccessDenied
 from runner.store.rights import Rights
 from runner.store.store import Store

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.model.job import JobState
-from runner.store import tallies
 from runner.store.aside import aside
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
+from runner.store.jobs import tallies
 from runner.store.store import Store
 
 

@@ -21,8 +21,8 @@ from runner.store.catalog import query, schema
 from runner.store.catalog.engine import Engine, WriteConnection
 from runner.store.catalog.query import Connection, insert, value
 from runner.store.catalog.sqlite import CATALOG_NAME, LOCKS_FOLDER, Sqlite
-from runner.store.merges import Merges
-from runner.store.objects import Objects
+from runner.store.contents.objects import Objects
+from runner.store.layers.merges import Merges
 from runner.store.peers import Peers, on_many_hosts, on_one_host
 from runner.store.store import Store, StoreSettings
 from runner.store.writer import Writer

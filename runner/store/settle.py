@@ -12,16 +12,18 @@ from functools import partial
 import structlog
 
 from runner.model.job import JobKey, JobState
-from runner.store import closing, finishing, jobs, queue, staging, stops
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM, LayerState
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.query import Connection
 from runner.store.catalog.sums import RowDamaged
-from runner.store.ends import End
-from runner.store.finishing import BranchGone
+from runner.store.jobs import finishing, jobs, queue, stops
+from runner.store.jobs.ends import End
+from runner.store.jobs.finishing import BranchGone
+from runner.store.layers import staging
 from runner.store.owners import Owner, fenced, job_owner, owning
 from runner.store.store import Store
+from runner.store.writing import closing
 
 DIED_STATUS = 137
 """128 + SIGKILL: the runner had no chance to say another."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from runner.store.blobs import Blobs
 from runner.store.catalog.engine import Catalog, Engine
+from runner.store.contents.objects import Objects
 from runner.store.hints import Hints
-from runner.store.merges import Merges
-from runner.store.objects import Objects
+from runner.store.layers.merges import Merges
 from runner.store.owners import Owners
 from runner.store.writer import Writer
 

@@ -9,9 +9,11 @@ import trio
 from runner.model.address import Address
 from runner.model.commit import Commit, CommitState
 from runner.model.job import Job
-from runner.store import commits, jobs, settle
+from runner.store import settle
 from runner.store.catalog import query
-from runner.store.commits import NoSuchCommit
+from runner.store.history import commits
+from runner.store.history.commits import NoSuchCommit
+from runner.store.jobs import jobs
 from runner.store.store import Store
 
 _JOB = """

@@ -21,8 +21,8 @@ import trio
 
 from runner.model.errors import Unavailable
 from runner.store.blobs import Blobs, Payload, Place, see_in_time
+from runner.store.blobs.packing import Packing
 from runner.store.catalog.engine import Transaction, WriteConnection
-from runner.store.packing import Packing
 
 GROUP_MAX_REQUESTS = 256
 TIDY_COMMITS = 64

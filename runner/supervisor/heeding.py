@@ -13,8 +13,8 @@ from runner.host.beside import beside
 from runner.host.signals import Stop
 from runner.model.errors import Unavailable
 from runner.store import Store
-from runner.store.sessions import JobSession
-from runner.store.stops import Wish
+from runner.store.jobs.stops import Wish
+from runner.store.sessions.sessions import JobSession
 
 TAKEN_OVER = "taken over by another process, which could not reach this one"
 

@@ -12,7 +12,9 @@ from runner.model.commit import Commit, CommitState
 from runner.model.errors import Invalid, NotFound
 from runner.model.job import JobInput
 from runner.model.pipeline import CronInput, PfsInput, Pipeline
-from runner.store import Store, branches, commits, files
+from runner.store import Store, files
+from runner.store.history import commits
+from runner.store.writing import branches
 
 Imported = Callable[[str, Commit, bool], None]
 """Told the input's name, its commit, and whether the folder made a new one."""

@@ -30,11 +30,12 @@ from runner.model.commit import Commit
 from runner.model.errors import RunnerError, Unavailable
 from runner.model.job import Job
 from runner.model.pipeline import Pipeline
-from runner.store import Store, files, pipelines
+from runner.store import Store, files
 from runner.store.accounts import new_token
-from runner.store.begin import open_job
-from runner.store.joblog import JobLog
-from runner.store.reads import Traffic
+from runner.store.jobs import pipelines
+from runner.store.jobs.joblog import JobLog
+from runner.store.jobs.reads import Traffic
+from runner.store.sessions.begin import open_job
 from runner.supervisor import inputs
 from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.heeding import heeding

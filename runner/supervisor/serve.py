@@ -15,9 +15,9 @@ from runner.host.redact import Redactor
 from runner.host.sections import ServeSettings, Settings
 from runner.host.signals import Stop, watch_signals
 from runner.store import Store, accounts
-from runner.store.bursts import Bursts, BurstSettings, open_bursts
+from runner.store.buckets.storeview import StoreView
 from runner.store.rights import NOBODY, Rights
-from runner.store.storeview import StoreView
+from runner.store.writing.bursts import Bursts, BurstSettings, open_bursts
 from runner.supervisor.admin import open_admin
 from runner.supervisor.gateways import gateway, options_of, tls_of
 from runner.supervisor.storage import open_configured

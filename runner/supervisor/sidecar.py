@@ -33,13 +33,15 @@ from runner.model.errors import Invalid
 from runner.model.ids import CommitId, is_commit_id, new_commit_id
 from runner.model.job import Job, JobKey, JobState
 from runner.model.pipeline import Pipeline
-from runner.store import Store, control, jobs, pipelines
+from runner.store import Store
 from runner.store.accounts import new_token
-from runner.store.begin import open_job
-from runner.store.finishing import JobLost
-from runner.store.joblog import JobLog
-from runner.store.jobs import NoSuchJob
+from runner.store.jobs import jobs, pipelines
+from runner.store.jobs.finishing import JobLost
+from runner.store.jobs.joblog import JobLog
+from runner.store.jobs.jobs import NoSuchJob
 from runner.store.owners import OwnerLost
+from runner.store.pipelines import control
+from runner.store.sessions.begin import open_job
 from runner.supervisor import inputs
 from runner.supervisor.admin import Admin, open_admin
 from runner.supervisor.gateways import gateway_of_attempt, options_of, tls_of

@@ -10,7 +10,8 @@ import trio
 
 from runner.model.errors import RunnerError
 from runner.model.pipeline import CronInput
-from runner.store import Store, clocks, registry
+from runner.store import Store
+from runner.store.pipelines import clocks, registry
 
 RETRY_SECONDS = 1.0
 """After so long a tick that could not be written is tried again."""

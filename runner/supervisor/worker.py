@@ -22,11 +22,13 @@ from runner.job.run import run_job
 from runner.model.errors import Conflict, RunnerError, Unavailable
 from runner.model.job import JobState
 from runner.model.pipeline import Pipeline
-from runner.store import Store, pipelines, queue, registry
-from runner.store.begin import take_job
+from runner.store import Store
 from runner.store.hints import News
-from runner.store.joblog import JobLog
-from runner.store.sessions import JobSession
+from runner.store.jobs import pipelines, queue
+from runner.store.jobs.joblog import JobLog
+from runner.store.pipelines import registry
+from runner.store.sessions.begin import take_job
+from runner.store.sessions.sessions import JobSession
 from runner.supervisor.admin import open_admin
 from runner.supervisor.gateways import gateway_of_attempt, options_of
 from runner.supervisor.heeding import heeding

@@ -26,8 +26,9 @@ import trio
 
 from runner.model import store_url
 from runner.model.store_url import StoreUrl
-from runner.store import Store, StoreSettings, files, jobs, open_store
+from runner.store import Store, StoreSettings, files, open_store
 from runner.store.catalog import query
+from runner.store.jobs import jobs
 
 ROUNDS = 50
 PAUSE_SECONDS = 0.5

@@ -26,14 +26,17 @@ from blake3 import blake3
 from measure import Watch
 
 from runner.model.address import parse
-from runner.store import Store, commits, content, open_store, removal, repos, staging, tree
+from runner.store import Store, open_store
 from runner.store.blobs import Payload
 from runner.store.catalog.codes import EntryKind
-from runner.store.changes import open_change
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
-from runner.store.entries import Row
+from runner.store.contents import content
+from runner.store.history import commits, removal, repos
+from runner.store.layers import staging, tree
+from runner.store.layers.entries import Row
 from runner.store.stats import measure
+from runner.store.writing.changes import open_change
 
 FOLDERS = 1000
 SLOT = 2500

@@ -23,11 +23,13 @@ from store import PAGE, commit_of, key_of, open_job_of, put_some, row_maker
 
 from runner.model.address import parse
 from runner.model.job import JobState
-from runner.store import Store, commits, folders, jobs, newjobs, open_store, tallies
-from runner.store.authors import last_written
+from runner.store import Store, open_store
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
-from runner.store.joblog import JobLog, count_lines, read
+from runner.store.history import commits, folders
+from runner.store.history.authors import last_written
+from runner.store.jobs import jobs, newjobs, tallies
+from runner.store.jobs.joblog import JobLog, count_lines, read
 
 SLOT = 1000
 PIPELINES = 20

@@ -27,24 +27,17 @@ from runner.model.address import parse
 from runner.model.entry import Attributes
 from runner.model.job import DatumState, JobInput
 from runner.model.pipeline import PfsInput, Pipeline, Transform
-from runner.store import (
-    Store,
-    StoreSettings,
-    begin,
-    branches,
-    commits,
-    files,
-    open_store,
-    pipelines,
-    repos,
-    staging,
-    tree,
-)
+from runner.store import Store, StoreSettings, files, open_store
 from runner.store.catalog import query
 from runner.store.catalog.codes import DATUM_STATE, EntryKind
-from runner.store.changes import open_change
-from runner.store.datums import Planned
-from runner.store.entries import Row
+from runner.store.history import commits, repos
+from runner.store.jobs import pipelines
+from runner.store.jobs.datums import Planned
+from runner.store.layers import staging, tree
+from runner.store.layers.entries import Row
+from runner.store.sessions import begin
+from runner.store.writing import branches
+from runner.store.writing.changes import open_change
 
 PAGE = 1000
 SLOT = 5000

@@ -17,7 +17,7 @@ from runner.cli.screen import Screen
 from runner.model.job import JobState
 from runner.store import open_store
 from runner.store.files import Counts
-from runner.store.reads import Traffic
+from runner.store.jobs.reads import Traffic
 from tests.cli.samples import JOB
 from tests.cli.terminal import Terminal
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from runner.store import Store, open_store
-from runner.store.bursts import open_bursts
-from runner.store.storeview import StoreView
+from runner.store.buckets.storeview import StoreView
+from runner.store.writing.bursts import open_bursts
 from tests.gateway.caller import Answer, Caller
 
 ENABLED = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"

@@ -14,9 +14,12 @@ from runner.model.entry import Attributes
 from runner.model.ids import CommitId
 from runner.model.job import JobInput
 from runner.model.pipeline import PfsInput, Pipeline, Transform
-from runner.store import begin, changes, opening, pipelines
-from runner.store.attempts import AttemptSession
+from runner.store import opening
+from runner.store.jobs import pipelines
+from runner.store.sessions import begin
+from runner.store.sessions.attempts import AttemptSession
 from runner.store.view import View
+from runner.store.writing import changes
 from tests import databases
 from tests.gateway.bucket import Bucket, open_bucket
 from tests.gateway.caller import Caller

@@ -11,10 +11,10 @@ import pytest
 from runner.gateway.principal import Principal
 from runner.model.account import Access, AccessLevel
 from runner.store import Store, accounts, open_store
-from runner.store.bursts import Bursts, open_bursts
-from runner.store.changes import open_change
+from runner.store.buckets.storeview import StoreView
 from runner.store.rights import NOBODY
-from runner.store.storeview import StoreView
+from runner.store.writing.bursts import Bursts, open_bursts
+from runner.store.writing.changes import open_change
 from tests.gateway.bucket import ENABLED
 from tests.gateway.caller import Caller
 from tests.store.world import NO_ATTRIBUTES, Body

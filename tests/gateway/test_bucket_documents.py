@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.store import branches
+from runner.store.writing import branches
 from tests.gateway.bucket import Bucket
 from tests.gateway.caller import Caller, unchanged
 

@@ -11,7 +11,7 @@ from runner.job.datums import Datum, Datums, InputNotSupported, Member, plan_dat
 from runner.model.ids import CommitId
 from runner.model.job import JobInput
 from runner.model.pipeline import CompositeInput, CompositeKind, CronInput, PfsInput, Pipeline, Transform
-from runner.store.paths import Match
+from runner.store.files.paths import Match
 
 COMMIT = CommitId("0" * 12 + "4" + "a" * 19)
 LETTERS = st.text("ab", min_size=1, max_size=2)

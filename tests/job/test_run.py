@@ -21,10 +21,13 @@ from runner.model.entry import Attributes
 from runner.model.errors import Unavailable
 from runner.model.job import JobInput, JobState
 from runner.model.pipeline import Pipeline, Secret
-from runner.store import branches, commits, jobs, open_store, pipelines
-from runner.store.begin import open_job
+from runner.store import open_store
 from runner.store.files import import_folder
-from runner.store.joblog import JobLog, read
+from runner.store.history import commits
+from runner.store.jobs import jobs, pipelines
+from runner.store.jobs.joblog import JobLog, read
+from runner.store.sessions.begin import open_job
+from runner.store.writing import branches
 
 ENDPOINT = "http://127.0.0.1:9"
 

@@ -18,28 +18,18 @@ from runner.model import store_url
 from runner.model.address import parse
 from runner.model.ids import CommitId
 from runner.model.job import JobState
-from runner.store import (
-    Store,
-    StoreSettings,
-    branches,
-    commits,
-    files,
-    jobs,
-    open_commits,
-    open_store,
-    pipelines,
-    removal,
-    repos,
-    squash,
-)
-from runner.store.bursts import open_bursts
+from runner.store import Store, StoreSettings, files, open_store
+from runner.store.buckets.storeview import StoreView
 from runner.store.catalog import migrate
 from runner.store.catalog.sqlite import CATALOG_NAME
 from runner.store.catalog.sums import crc_of
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
-from runner.store.storeview import StoreView
+from runner.store.history import commits, removal, repos, squash
+from runner.store.jobs import jobs, pipelines
 from runner.store.view import CompletedPart
+from runner.store.writing import branches, open_commits
+from runner.store.writing.bursts import open_bursts
 from tests.store.test_session import write
 from tests.store.world import NO_ATTRIBUTES, Body, commit_objects, open_session
 

@@ -9,7 +9,8 @@ import pytest
 import trio
 
 from runner.model.job import JobState
-from runner.store import files, jobs, open_store
+from runner.store import files, open_store
+from runner.store.jobs import jobs
 from tests.supervisor.worker import Worker
 
 pytestmark = pytest.mark.timeout(1800)

@@ -10,7 +10,10 @@ import trio
 
 from runner.model.address import parse
 from runner.model.job import JobInput
-from runner.store import begin, commits, open_store, pipelines
+from runner.store import open_store
+from runner.store.history import commits
+from runner.store.jobs import pipelines
+from runner.store.sessions import begin
 from tests.store.world import DATUM, NO_ATTRIBUTES, PIPELINE, Body
 
 WRITERS = 4

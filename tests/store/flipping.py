@@ -8,13 +8,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from runner.store import Store
+from runner.store.buckets.storeview import StoreView
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
 from runner.store.catalog.sums import KEYS
 from runner.store.catalog.tables import metadata
 from runner.store.check import Report, check_store
 from runner.store.check.rows import check_rows
-from runner.store.storeview import StoreView
 from tests import databases
 from tests.store.rich import rich_store
 from tests.store.world import read_all

@@ -12,17 +12,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from runner.model.address import parse
-from runner.store import branches, closing, commits, files, objects, open_commits, refs, removal, repos, squash, uploads
+from runner.store import files
 from runner.store.blobs import packs
-from runner.store.bursts import BurstSettings, open_bursts
+from runner.store.buckets.storeview import StoreView
 from runner.store.catalog import postgres, sqlite
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
-from runner.store.open_commits import CommitIsOpen, NoOpenCommit
-from runner.store.squash import CommitInUse
-from runner.store.staged import BranchKey
-from runner.store.storeview import StoreView
+from runner.store.contents import objects
+from runner.store.history import commits, refs, removal, repos, squash, uploads
+from runner.store.history.squash import CommitInUse
+from runner.store.history.staged import BranchKey
 from runner.store.view import CompletedPart
+from runner.store.writing import branches, closing, open_commits
+from runner.store.writing.bursts import BurstSettings, open_bursts
+from runner.store.writing.open_commits import CommitIsOpen, NoOpenCommit
 from tests.store.machine import StoreMachine
 from tests.store.world import NO_ATTRIBUTES, Body, commit_objects, list_all, read_all
 

@@ -15,9 +15,13 @@ import trio
 
 from runner.model.address import parse
 from runner.model.job import JobKey, JobState
-from runner.store import Store, branches, commits, jobs, open_store, tree
+from runner.store import Store, open_store
 from runner.store.catalog.codes import LayerState
-from runner.store.entries import entry_of
+from runner.store.history import commits
+from runner.store.jobs import jobs
+from runner.store.layers import tree
+from runner.store.layers.entries import entry_of
+from runner.store.writing import branches
 from tests.store.crashing import value
 from tests.store.world import commit_objects
 

@@ -14,14 +14,17 @@ from runner.model.entry import Attributes, Checksum, ChecksumAlgorithm, Checksum
 from runner.model.job import ProcessExit
 from runner.model.provenance import SCHEMA
 from runner.spec.effective import pipeline_of
-from runner.store import Store, accounts, control, open_commits, open_store, registry, repos
-from runner.store.bursts import BurstSettings, open_bursts
+from runner.store import Store, accounts, open_store
+from runner.store.buckets.storeview import StoreView
 from runner.store.collect import Graces, collect
-from runner.store.datums import Planned
-from runner.store.joblog import JobLog
-from runner.store.sessions import JobSession
-from runner.store.storeview import StoreView
+from runner.store.history import repos
+from runner.store.jobs.datums import Planned
+from runner.store.jobs.joblog import JobLog
+from runner.store.pipelines import control, registry
+from runner.store.sessions.sessions import JobSession
 from runner.store.view import CompletedPart, Versioning
+from runner.store.writing import open_commits
+from runner.store.writing.bursts import BurstSettings, open_bursts
 from tests.store.test_triggers import pipeline
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_session, read_all
 

@@ -6,9 +6,10 @@ import pytest
 
 from runner.model.account import Access, AccessLevel
 from runner.model.address import InvalidName
-from runner.store import accounts, removal, repos
+from runner.store import accounts
 from runner.store.accounts import AccountExists, NoSuchAccount, TokenInvalid
-from runner.store.repos import NoSuchRepo
+from runner.store.history import removal, repos
+from runner.store.history.repos import NoSuchRepo
 
 
 async def test_a_token_is_drawn_told_once_and_kept_as_its_hash(store):

@@ -8,11 +8,12 @@ import sqlite3
 import pytest
 
 from runner.model.job import JobInput
-from runner.store import begin, pipelines
-from runner.store.authors import last_written
 from runner.store.catalog import migrate
-from runner.store.datums import Planned
-from runner.store.squash import delete, squash
+from runner.store.history.authors import last_written
+from runner.store.history.squash import delete, squash
+from runner.store.jobs import pipelines
+from runner.store.jobs.datums import Planned
+from runner.store.sessions import begin
 from tests.store.plans import read_plans
 from tests.store.test_merges import until
 from tests.store.world import DATUM, NO_ATTRIBUTES, PIPELINE, Body, commit_objects, open_session
@@ -43,7 +44,7 @@ async def test_each_object_names_the_commit_that_wrote_it_however_often_it_was_m
 
 
 async def test_a_merge_behind_the_commit_keeps_who_wrote_what(store, monkeypatch):
-    monkeypatch.setattr("runner.store.runs.MERGE_MAX_ROWS", 3)
+    monkeypatch.setattr("runner.store.layers.runs.MERGE_MAX_ROWS", 3)
     first = await commit_objects(store, {b"%02d" % n: b"1" for n in range(10)})
     head = await commit_objects(store, {b"%02d" % n: b"2" for n in range(5, 14)})
     await until(lambda: store.catalog.db.execute("SELECT count(*) FROM run").fetchone()[0])

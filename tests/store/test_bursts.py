@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from runner.model.address import parse
-from runner.store import branches, closing, commits, open_store, staged
-from runner.store.bursts import PART_SECONDS, Activity, BurstSettings, open_bursts
+from runner.store import open_store
+from runner.store.buckets.storeview import StoreView
 from runner.store.check import check_store
-from runner.store.refs import RefMoved
+from runner.store.history import commits, staged
+from runner.store.history.refs import RefMoved
+from runner.store.history.staged import BranchBusy
 from runner.store.refusals import NoSuchKey
-from runner.store.staged import BranchBusy
-from runner.store.storeview import StoreView
 from runner.store.view import CompletedPart
+from runner.store.writing import branches, closing
+from runner.store.writing.bursts import PART_SECONDS, Activity, BurstSettings, open_bursts
 from tests.store.killing import ROOT
 from tests.store.world import NO_ATTRIBUTES, Body, commit_objects, list_all, read_all
 
@@ -268,9 +270,10 @@ async def test_one_process_at_a_time_takes_the_writes_to_a_branch_and_all_read_t
 DYING = """
 import os, sys, pathlib, trio
 from functools import partial
-from runner.store import open_store, staged
-from runner.store.bursts import open_bursts
-from runner.store.storeview import StoreView
+from runner.store import open_store
+from runner.store.history import staged
+from runner.store.writing.bursts import open_bursts
+from runner.store.buckets.storeview import StoreView
 from tests.store.killing import ROOT
 from tests.store.world import Body, NO_ATTRIBUTES
 

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.model.address import parse
-from runner.store import commits, open_store, runs, tree
-from runner.store.changes import open_change
-from runner.store.contentsum import ContentSum
-from runner.store.refs import RefMoved
+from runner.store import open_store
+from runner.store.history import commits
+from runner.store.history.refs import RefMoved
+from runner.store.layers import runs, tree
+from runner.store.layers.contentsum import ContentSum
+from runner.store.writing.changes import open_change
 from tests.store.world import NO_ATTRIBUTES, Body, commit_objects
 
 changes = st.dictionaries(

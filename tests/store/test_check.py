@@ -10,7 +10,7 @@ import trio
 from runner.model.job import JobState, ProcessExit
 from runner.model.provenance import SCHEMA
 from runner.store import Store, StoreSettings, open_store
-from runner.store.bursts import open_bursts
+from runner.store.buckets.storeview import StoreView
 from runner.store.catalog import query as query_
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
@@ -18,10 +18,10 @@ from runner.store.catalog.schema import CatalogRefused
 from runner.store.catalog.sums import KEYS, RowDamaged, sum_rows
 from runner.store.check import Report, check_store
 from runner.store.collect import Graces, StoreDamaged, collect
-from runner.store.content import Content, Slice, concatenate
-from runner.store.datums import Planned
-from runner.store.storeview import StoreView
+from runner.store.contents.content import Content, Slice, concatenate
+from runner.store.jobs.datums import Planned
 from runner.store.view import CompletedPart, Versioning
+from runner.store.writing.bursts import open_bursts
 from tests import databases
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_session
 

@@ -9,8 +9,11 @@ import trio
 
 from runner.model.pipeline import CronInput
 from runner.spec.effective import pipeline_of
-from runner.store import Store, clocks, commits, deletion, files, jobs, pipelines, registry, repos
-from runner.store.begin import take_job
+from runner.store import Store, files
+from runner.store.history import commits, repos
+from runner.store.jobs import jobs, pipelines
+from runner.store.pipelines import clocks, deletion, registry
+from runner.store.sessions.begin import take_job
 from runner.supervisor.timekeeping import keep_time
 from tests.store.test_triggers import pipeline
 from tests.store.world import commit_objects

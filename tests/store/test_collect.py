@@ -10,17 +10,20 @@ import trio
 from runner.model.address import parse
 from runner.model.entry import Attributes
 from runner.model.job import JobState
-from runner.store import branches, commits, objects, removal, settle, uploads
+from runner.store import settle
 from runner.store.blobs import packs
 from runner.store.blobs.memory import MemoryBlobs
-from runner.store.bursts import open_bursts
+from runner.store.buckets.storeview import StoreView
 from runner.store.catalog import postgres, sqlite
 from runner.store.check import check_store
 from runner.store.collect import Collected, CollectionUnderWay, Graces, collect
+from runner.store.contents import objects
+from runner.store.history import commits, removal, uploads
+from runner.store.history.squash import delete, squash
 from runner.store.owners import owning
-from runner.store.squash import delete, squash
-from runner.store.storeview import StoreView
 from runner.store.view import CompletedPart
+from runner.store.writing import branches
+from runner.store.writing.bursts import open_bursts
 from tests.store.histories import Clock
 from tests.store.test_session import write
 from tests.store.world import Body, commit_objects, content, open_session

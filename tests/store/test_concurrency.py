@@ -6,7 +6,9 @@ import sys
 import pytest
 import trio
 
-from runner.store import commits, jobs, open_store
+from runner.store import open_store
+from runner.store.history import commits
+from runner.store.jobs import jobs
 from tests.store.crashing import value
 from tests.store.killing import ROOT, keys_of
 from tests.store.world import commit_objects

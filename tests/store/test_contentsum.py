@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.model.entry import Attributes
-from runner.store.contentsum import SUM_BYTES, ContentSum
-from runner.store.entries import Row, encode_attributes
+from runner.store.layers.contentsum import SUM_BYTES, ContentSum
+from runner.store.layers.entries import Row, encode_attributes
 
 GOLDEN_TWO = "59ad1d2626d145a5e82dd239c6e255ba59bb9515a6d5398a97d30c04ad30683d"
 GOLDEN_EMPTY = "55f4d1a5836b1e34ee0ba892a6a75e68f94f4ca37d6eb2bcebe65740b5ca7b00"

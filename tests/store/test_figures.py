@@ -3,9 +3,9 @@ import trio
 
 from runner.model.job import JobState
 from runner.store.aside import StoreOutOfReach, probe
-from runner.store.begin import take_job
 from runner.store.catalog.sqlite import CATALOG_NAME
 from runner.store.figures import JobCount, read_figures
+from runner.store.sessions.begin import take_job
 from tests.store.test_triggers import pipeline, succeed, watch
 from tests.store.world import commit_objects
 

@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 
 from runner.model.entry import Attributes
 from runner.model.errors import Corrupt
-from runner.store import commits, open_store, settle, staging
+from runner.store import open_store, settle
 from runner.store.catalog import query
-from runner.store.changes import open_change
 from runner.store.files import bucket_of, export_folder, import_folder
 from runner.store.files.exporting import DestinationRefused
 from runner.store.files.folder import ExportFailed, InTheWay, TargetFolder
 from runner.store.files.importing import SourceUnreadable
 from runner.store.files.plan import OddKeys, Planner
 from runner.store.files.scan import NoSuchSource, NotImportable
+from runner.store.history import commits
+from runner.store.layers import staging
+from runner.store.layers.tree import walk
 from runner.store.refusals import NoSuchKey
-from runner.store.tree import walk
+from runner.store.writing.changes import open_change
 from tests.store.world import commit_objects, read_all
 
 ODD_NAMES = {

@@ -8,12 +8,16 @@ from hypothesis import strategies as st
 
 from runner.model.address import parse
 from runner.model.job import JobInput
-from runner.store import begin, commits, folders, open_commits, pipelines, tree
 from runner.store.catalog.codes import EntryKind
 from runner.store.check import check_store
-from runner.store.entries import Row
-from runner.store.folders import Changes, Folder, FolderCounts, changes, decode
-from runner.store.squash import squash
+from runner.store.history import commits, folders
+from runner.store.history.folders import Changes, Folder, FolderCounts, changes, decode
+from runner.store.history.squash import squash
+from runner.store.jobs import pipelines
+from runner.store.layers import tree
+from runner.store.layers.entries import Row
+from runner.store.sessions import begin
+from runner.store.writing import open_commits
 from tests.store.plans import read_plans
 from tests.store.world import DATUM, NO_ATTRIBUTES, PIPELINE, Body, commit_objects
 

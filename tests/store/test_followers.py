@@ -8,9 +8,13 @@ import pytest
 
 from runner.model.ids import CommitId
 from runner.spec.effective import pipeline_of
-from runner.store import Store, branches, clocks, jobs, pipelines, registry, repos
+from runner.store import Store
 from runner.store.catalog import query
 from runner.store.check import check_store
+from runner.store.history import repos
+from runner.store.jobs import jobs, pipelines
+from runner.store.pipelines import clocks, registry
+from runner.store.writing import branches
 from tests.store.test_triggers import pipeline, run_all
 from tests.store.world import commit_objects
 

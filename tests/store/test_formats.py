@@ -13,10 +13,12 @@ from runner.model.address import parse
 from runner.model.commit import CommitState
 from runner.model.job import JobKey, JobState
 from runner.model.provenance import ReadKind
-from runner.store import commits, joblog, jobs, open_store
+from runner.store import open_store
 from runner.store.catalog.sqlite import CATALOG_NAME
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
+from runner.store.history import commits
+from runner.store.jobs import joblog, jobs
 from tests.store.world import commit_objects, content
 
 FORMATS = Path(__file__).with_name("formats")

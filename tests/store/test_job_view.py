@@ -5,7 +5,7 @@ import trio
 import trio.testing
 
 from runner.model.entry import Attributes, ChecksumAlgorithm
-from runner.store.reads import Traffic
+from runner.store.jobs.reads import Traffic
 from runner.store.refusals import AccessDenied, BucketAlreadyOwned, NoSuchBucket, NoSuchKey, NoSuchUpload, ViewClosed
 from tests.store.contract_view import ViewContract
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, list_all, open_session, read_all

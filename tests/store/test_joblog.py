@@ -6,9 +6,9 @@ import trio.testing
 
 from runner.model.ids import new_commit_id
 from runner.model.job import JobKey
-from runner.store import joblog
-from runner.store.joblog import JobLog, count_lines, read
-from runner.store.jobs import NoSuchJob
+from runner.store.jobs import joblog
+from runner.store.jobs.joblog import JobLog, count_lines, read
+from runner.store.jobs.jobs import NoSuchJob
 from tests.store.plans import read_plans
 from tests.store.world import open_session
 

@@ -3,15 +3,17 @@ from __future__ import annotations
 import pytest
 import trio
 
-from runner.store import commits, open_store, runs, tree
+from runner.store import open_store
 from runner.store.catalog.codes import LayerState
+from runner.store.history import commits
+from runner.store.layers import runs, tree
 from tests.store.world import commit_objects
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     monkeypatch.setattr(runs, "MERGE_MAX_ROWS", 3)
-    monkeypatch.setattr("runner.store.merges.ROWS_PER_SLOT", 4)
+    monkeypatch.setattr("runner.store.layers.merges.ROWS_PER_SLOT", 4)
 
 
 def layers_of(store, commit) -> list[int]:

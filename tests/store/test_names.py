@@ -4,14 +4,16 @@ import pytest
 
 from runner.model.address import InvalidName, parse
 from runner.model.ids import new_commit_id
-from runner.store import branches, commits, pipelines, projects, removal, repos
-from runner.store.branches import BranchExists
-from runner.store.commits import AmbiguousCommit, NoSuchCommit
-from runner.store.pipelines import NoSuchPipeline
-from runner.store.projects import NoSuchProject, ProjectExists, ProjectInUse
-from runner.store.refs import NoSuchBranch
-from runner.store.removal import RepoInUse
-from runner.store.repos import NoSuchRepo, RepoExists
+from runner.store.history import commits, projects, removal, repos
+from runner.store.history.commits import AmbiguousCommit, NoSuchCommit
+from runner.store.history.projects import NoSuchProject, ProjectExists, ProjectInUse
+from runner.store.history.refs import NoSuchBranch
+from runner.store.history.removal import RepoInUse
+from runner.store.history.repos import NoSuchRepo, RepoExists
+from runner.store.jobs import pipelines
+from runner.store.jobs.pipelines import NoSuchPipeline
+from runner.store.writing import branches
+from runner.store.writing.branches import BranchExists
 from tests.store.world import PIPELINE, commit_objects
 
 
@@ -100,7 +102,8 @@ async def test_an_address_means_one_commit(store):
 
 
 async def test_digits_that_several_commits_begin_with_are_refused(store, monkeypatch):
-    monkeypatch.setattr("runner.store.deltas.new_commit_id", iter([f"0123456789ab4{n:019x}" for n in (1, 2)]).__next__)
+    numbers = iter([f"0123456789ab4{n:019x}" for n in (1, 2)])
+    monkeypatch.setattr("runner.store.writing.deltas.new_commit_id", numbers.__next__)
     await commit_objects(store, {b"a": b"1"})
     await commit_objects(store, {b"a": b"2"})
     with pytest.raises(AmbiguousCommit):

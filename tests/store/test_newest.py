@@ -8,9 +8,9 @@ import pytest
 
 from runner.model.ids import CommitId
 from runner.model.job import JobKey, JobState
-from runner.store import jobs, newest, newjobs
 from runner.store.catalog import query
 from runner.store.catalog.codes import JOB_STATE
+from runner.store.jobs import jobs, newest, newjobs
 from tests.store.plans import read_plans
 
 _NONE = dict.fromkeys(("restarts", "created_us", *newjobs.COUNTERS), 0)

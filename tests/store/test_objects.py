@@ -19,7 +19,7 @@ from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import update
 from runner.store.catalog.schema import prepare
 from runner.store.catalog.sqlite import SqliteCatalog, SqliteWriteConnection
-from runner.store.content import (
+from runner.store.contents.content import (
     BlobSwept,
     Content,
     ContentLost,
@@ -30,7 +30,7 @@ from runner.store.content import (
     manifest_digest,
     share,
 )
-from runner.store.objects import BATCH_BYTES, PIECE_BYTES, Objects
+from runner.store.contents.objects import BATCH_BYTES, PIECE_BYTES, Objects
 from runner.store.writer import Writer
 from tests.store.flaky_system import FlakySystem, failing
 

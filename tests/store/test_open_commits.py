@@ -9,13 +9,16 @@ from trio.testing import wait_all_tasks_blocked
 from runner.model.address import parse
 from runner.model.commit import CommitState
 from runner.model.job import JobState
-from runner.store import branches, commits, files, jobs, open_commits, open_store, repos
-from runner.store.bursts import BurstSettings, open_bursts
+from runner.store import files, open_store
+from runner.store.buckets.storeview import StoreView
 from runner.store.check import check_store
-from runner.store.open_commits import CommitIsOpen, NoOpenCommit, OutputBranch
-from runner.store.squash import delete
-from runner.store.storeview import StoreView
+from runner.store.history import commits, repos
+from runner.store.history.squash import delete
+from runner.store.jobs import jobs
 from runner.store.waiting import until_finished
+from runner.store.writing import branches, open_commits
+from runner.store.writing.bursts import BurstSettings, open_bursts
+from runner.store.writing.open_commits import CommitIsOpen, NoOpenCommit, OutputBranch
 from tests.store.test_session import write
 from tests.store.test_triggers import pipeline, watch
 from tests.store.world import NO_ATTRIBUTES, Body, commit_objects, list_all, open_session

@@ -12,13 +12,14 @@ import pytest
 import trio
 
 from runner.model.errors import Unavailable
-from runner.store import StoreSettings, open_store, opening, repos, settle
+from runner.store import StoreSettings, open_store, opening, settle
 from runner.store.blobs import StoreFull
 from runner.store.catalog import migrate, schema, sums
 from runner.store.catalog.sqlite import CATALOG_NAME, Sqlite
 from runner.store.catalog.tables import metadata
+from runner.store.history import repos
+from runner.store.history.repos import NoSuchRepo
 from runner.store.opening import FolderForbidden, FolderRefused, NetworkFolder
-from runner.store.repos import NoSuchRepo
 from tests.store.world import commit_objects, content
 
 pytestmark = pytest.mark.sqlite

@@ -10,7 +10,7 @@ import trio.testing
 
 from runner.store.blobs import Payload, Place, StorageFailed
 from runner.store.blobs.memory import MemoryBlobs
-from runner.store.packing import GROUP_MAX_BYTES, GROUPS_UNDER_WAY, Packing
+from runner.store.blobs.packing import GROUP_MAX_BYTES, GROUPS_UNDER_WAY, Packing
 
 
 class SlowBlobs(MemoryBlobs):

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from runner.spec.globs import compile_glob
 from runner.store import open_store
 from runner.store.catalog.codes import EntryKind
-from runner.store.entries import Row
+from runner.store.files.paths import Scan, find_matches, key_of, path_of
 from runner.store.files.plan import OddKeys
-from runner.store.paths import Scan, find_matches, key_of, path_of
+from runner.store.layers.entries import Row
 
 SEGMENTS = st.sampled_from(["a", "b", "a-x", "a.x", "data", "data-2", "é"])
 KEYS = st.lists(st.lists(SEGMENTS, min_size=1, max_size=3).map("/".join), unique=True, max_size=12)
@@ -126,7 +126,7 @@ def test_a_path_is_its_key_behind_a_slash():
 async def test_a_file_that_is_a_folder_too_cannot_be_given(tmp_path):
     async with open_store(tmp_path / "store") as store:
         from runner.model.entry import Attributes
-        from runner.store.changes import open_change
+        from runner.store.writing.changes import open_change
 
         async def body():
             yield b"x"
@@ -135,7 +135,7 @@ async def test_a_file_that_is_a_folder_too_cannot_be_given(tmp_path):
             for key in (b"dir/a", b"dir/a/b"):
                 await change.put(key, body(), Attributes())
             commit, _ = await change.commit()
-        from runner.store import commits, repos
+        from runner.store.history import commits, repos
 
         db = store.catalog.db
         layers = commits.read_set(db, commits.require_id(db, repos.require(db, "default", "data"), commit.id))

@@ -11,26 +11,18 @@ import trio
 from runner.model.job import JobState
 from runner.model.pipeline import Pipeline, PipelineState
 from runner.spec.effective import pipeline_of
-from runner.store import (
-    Store,
-    begin,
-    branches,
-    commits,
-    control,
-    deletion,
-    jobs,
-    pipelines,
-    registry,
-    repos,
-    settle,
-    stops,
-)
-from runner.store.begin import take_job
+from runner.store import Store, settle
 from runner.store.check import check_store
-from runner.store.pipelines import NoSuchPipeline
-from runner.store.repos import NoSuchRepo
-from runner.store.stops import JobStopped, Wish
-from runner.store.triggers import UPDATED
+from runner.store.history import commits, repos
+from runner.store.history.repos import NoSuchRepo
+from runner.store.jobs import jobs, pipelines, stops
+from runner.store.jobs.pipelines import NoSuchPipeline
+from runner.store.jobs.stops import JobStopped, Wish
+from runner.store.jobs.triggers import UPDATED
+from runner.store.pipelines import control, deletion, registry
+from runner.store.sessions import begin
+from runner.store.sessions.begin import take_job
+from runner.store.writing import branches
 from tests.store.test_triggers import pipeline, run_all, states, succeed
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects
 

@@ -8,15 +8,18 @@ from runner.model.commit import CommitOrigin, CommitState
 from runner.model.ids import new_commit_id
 from runner.model.job import JobInput, JobState, ProcessExit, ResourceUsage
 from runner.model.provenance import ReadKind
-from runner.store import begin, branches, commits, jobs, pipelines, removal
-from runner.store.bursts import open_bursts
+from runner.store.buckets.storeview import StoreView
 from runner.store.collect import Graces, collect
-from runner.store.finishing import BranchGone, JobLost
-from runner.store.jobs import NoSuchJob
-from runner.store.removal import RepoInUse
-from runner.store.repos import NoSuchRepo
-from runner.store.sessions import DatumCounts
-from runner.store.storeview import StoreView
+from runner.store.history import commits, removal
+from runner.store.history.removal import RepoInUse
+from runner.store.history.repos import NoSuchRepo
+from runner.store.jobs import jobs, pipelines
+from runner.store.jobs.finishing import BranchGone, JobLost
+from runner.store.jobs.jobs import NoSuchJob
+from runner.store.sessions import begin
+from runner.store.sessions.sessions import DatumCounts
+from runner.store.writing import branches
+from runner.store.writing.bursts import open_bursts
 from tests.store.world import DATUM, NO_ATTRIBUTES, PIPELINE, Body, commit_objects, open_session, read_all
 
 
@@ -256,7 +259,7 @@ async def test_what_was_really_read_is_observed(store):
 
 
 async def test_a_long_read_log_moves_to_the_catalog_and_stays_exact(store, monkeypatch):
-    monkeypatch.setattr("runner.store.reads.HELD_MAX", 5)
+    monkeypatch.setattr("runner.store.jobs.reads.HELD_MAX", 5)
     objects = {b"%02d" % n: b"0123456789" for n in range(12)}
     async with await open_session(store, objects) as session:
         attempt = await session.open_attempt(DATUM, 1)

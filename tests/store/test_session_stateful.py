@@ -6,7 +6,8 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from runner.model.entry import Condition
 from runner.model.job import JobState
-from runner.store import commits, jobs
+from runner.store.history import commits
+from runner.store.jobs import jobs
 from runner.store.refusals import PreconditionFailed
 from runner.store.view import CompletedPart
 from tests.store.machine import StoreMachine

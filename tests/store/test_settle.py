@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from runner.model.job import JobState
-from runner.store import branches, commits, jobs, open_store
-from runner.store.changes import open_change
+from runner.store import open_store
+from runner.store.history import commits
+from runner.store.jobs import jobs
 from runner.store.settle import settle
+from runner.store.writing import branches
+from runner.store.writing.changes import open_change
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects, open_session
 
 

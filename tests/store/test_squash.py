@@ -6,11 +6,14 @@ import pytest
 
 from runner.model.address import parse
 from runner.model.provenance import SCHEMA
-from runner.store import branches, commits, files, jobs, pipelines
-from runner.store.begin import take_job
+from runner.store import files
 from runner.store.check import check_store
-from runner.store.commits import NoSuchCommit
-from runner.store.squash import AmbiguousCommitSet, CommitInUse, NoSuchCommitSet, delete, find, find_set, squash
+from runner.store.history import commits
+from runner.store.history.commits import NoSuchCommit
+from runner.store.history.squash import AmbiguousCommitSet, CommitInUse, NoSuchCommitSet, delete, find, find_set, squash
+from runner.store.jobs import jobs, pipelines
+from runner.store.sessions.begin import take_job
+from runner.store.writing import branches
 from tests.store.test_triggers import pipeline, watch
 from tests.store.world import commit_objects, list_all, open_session
 

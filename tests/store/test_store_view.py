@@ -3,13 +3,15 @@ from __future__ import annotations
 import pytest
 
 from runner.model.entry import Attributes, ChecksumAlgorithm
-from runner.store import branches, pipelines, projects, repos
-from runner.store.bursts import open_bursts
-from runner.store.changes import open_change
+from runner.store.buckets.storeview import StoreView
+from runner.store.buckets.storeview.names import BucketName, name_of, parse
+from runner.store.history import projects, repos
+from runner.store.history.repos import NoSuchRepo
+from runner.store.jobs import pipelines
 from runner.store.refusals import AccessDenied, BucketNotEmpty, InvalidBucketName, NoSuchBucket
-from runner.store.repos import NoSuchRepo
-from runner.store.storeview import StoreView
-from runner.store.storeview.names import BucketName, name_of, parse
+from runner.store.writing import branches
+from runner.store.writing.bursts import open_bursts
+from runner.store.writing.changes import open_change
 from tests.store.contract_view import ViewContract
 from tests.store.world import NO_ATTRIBUTES, PIPELINE, Body, commit_objects, list_all, read_all
 

@@ -9,15 +9,18 @@ import trio
 import trio.testing
 
 from runner.model.job import JobState
-from runner.store import branches, commits, joblog, jobs, repos, settle
-from runner.store.begin import take_job
-from runner.store.bursts import BurstSettings, open_bursts
-from runner.store.changes import open_change
+from runner.store import settle
+from runner.store.buckets.storeview import StoreView
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
-from runner.store.joblog import JobLog
+from runner.store.history import commits, repos
+from runner.store.jobs import joblog, jobs
+from runner.store.jobs.joblog import JobLog
 from runner.store.owners import OwnerLost
-from runner.store.storeview import StoreView
+from runner.store.sessions.begin import take_job
+from runner.store.writing import branches
+from runner.store.writing.bursts import BurstSettings, open_bursts
+from runner.store.writing.changes import open_change
 from tests.store.contract_owners import OwnersContract
 from tests.store.losing import LosingOwners
 from tests.store.test_triggers import pipeline, states, watch

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runner.model.job import JobState
-from runner.store import control, deletion, tallies
-from runner.store.begin import take_job
 from runner.store.catalog import migrate
 from runner.store.check import check_store
+from runner.store.jobs import tallies
+from runner.store.pipelines import control, deletion
+from runner.store.sessions.begin import take_job
 from tests.store.plans import read_plans
 from tests.store.test_triggers import pipeline, succeed, watch
 from tests.store.world import commit_objects

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.store import tree
 from runner.store.catalog import schema
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.sums import crc_of
-from runner.store.entries import READ, Row, tombstone
+from runner.store.layers import tree
+from runner.store.layers.entries import READ, Row, tombstone
 
 NASTY = "\x00\x7f\u07ff\ud7ff\ue000\uffff\U00010000\U0010ffffa/é"
 keys = st.text(NASTY, min_size=1, max_size=4).map(str.encode)

@@ -11,11 +11,15 @@ from runner.model.job import JobState
 from runner.model.pipeline import Pipeline
 from runner.model.provenance import SCHEMA
 from runner.spec.effective import pipeline_of
-from runner.store import Store, branches, commits, jobs, open_store, pipelines, registry, settle
-from runner.store.begin import take_job
+from runner.store import Store, open_store, settle
 from runner.store.check import check_store
-from runner.store.pipelines import PipelineWatched
-from runner.store.sessions import JobSession
+from runner.store.history import commits
+from runner.store.jobs import jobs, pipelines
+from runner.store.jobs.pipelines import PipelineWatched
+from runner.store.pipelines import registry
+from runner.store.sessions.begin import take_job
+from runner.store.sessions.sessions import JobSession
+from runner.store.writing import branches
 from tests.store.world import DATUM, NO_ATTRIBUTES, Body, commit_objects
 
 

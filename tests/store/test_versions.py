@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
-from runner.store import closing
-from runner.store.bursts import BurstSettings, open_bursts
-from runner.store.changes import open_change
+from runner.store.buckets.storeview import StoreView
 from runner.store.check import check_store
+from runner.store.history.staged import BranchKey
 from runner.store.refusals import NoSuchKey, NoSuchVersion, VersionIsMarker
-from runner.store.staged import BranchKey
-from runner.store.storeview import StoreView
 from runner.store.view import ObjectVersion, Versioning
+from runner.store.writing import closing
+from runner.store.writing.bursts import BurstSettings, open_bursts
+from runner.store.writing.changes import open_change
 from tests.store.machine import StoreMachine
 from tests.store.world import NO_ATTRIBUTES, Body, read_all
 

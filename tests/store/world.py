@@ -8,9 +8,12 @@ from runner.model.address import parse
 from runner.model.entry import Attributes, Checksum
 from runner.model.job import JobInput
 from runner.model.pipeline import PfsInput, Pipeline, Transform
-from runner.store import Store, begin, commits, files, pipelines
-from runner.store.changes import open_change
-from runner.store.sessions import JobSession
+from runner.store import Store, files
+from runner.store.history import commits
+from runner.store.jobs import pipelines
+from runner.store.sessions import begin
+from runner.store.sessions.sessions import JobSession
+from runner.store.writing.changes import open_change
 
 DATUM = "d" * 64
 NO_ATTRIBUTES = Attributes()

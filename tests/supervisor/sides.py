@@ -16,8 +16,10 @@ import trio
 from runner.model.address import parse
 from runner.model.errors import NotFound
 from runner.model.job import Job
-from runner.store import Store, commits, files, jobs, open_store
+from runner.store import Store, files, open_store
 from runner.store.check import check_store
+from runner.store.history import commits
+from runner.store.jobs import jobs
 from tests import databases
 
 SECONDS = 90

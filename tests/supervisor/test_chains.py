@@ -11,8 +11,9 @@ import trio
 
 from runner.model.address import parse
 from runner.model.job import JobState
-from runner.store import commits, files, open_store
+from runner.store import files, open_store
 from runner.store.check import check_store
+from runner.store.history import commits
 from tests.supervisor.worker import Worker, ended, runner, spec, until
 
 APPEND = """

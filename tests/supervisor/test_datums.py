@@ -15,8 +15,9 @@ from runner.model.entry import Attributes
 from runner.model.job import Attempt, DatumState, JobDatum, JobState
 from runner.model.provenance import Observed, Record
 from runner.spec.pipelines import read_pipelines
-from runner.store import files, jobs, open_store
-from runner.store.changes import open_change
+from runner.store import files, open_store
+from runner.store.jobs import jobs
+from runner.store.writing.changes import open_change
 from runner.supervisor.run import RunRequest, run
 
 

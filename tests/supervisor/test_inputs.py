@@ -2,8 +2,9 @@ import pytest
 
 from runner.model.address import InvalidAddress
 from runner.model.pipeline import CompositeInput, CompositeKind, PfsInput, Pipeline, Transform
-from runner.store import open_store, repos
-from runner.store.repos import NoSuchRepo
+from runner.store import open_store
+from runner.store.history import repos
+from runner.store.history.repos import NoSuchRepo
 from runner.supervisor import inputs
 from tests.store.world import commit_objects
 

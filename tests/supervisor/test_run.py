@@ -8,7 +8,8 @@ import pytest
 from runner.host.settings import resolve
 from runner.model.errors import Invalid
 from runner.model.pipeline import PfsInput, Pipeline, Transform
-from runner.store import files, jobs
+from runner.store import files
+from runner.store.jobs import jobs
 from runner.supervisor.run import ExportFailed, RunRequest, run
 
 COPY = """

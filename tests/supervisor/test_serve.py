@@ -17,8 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.model.account import Access, AccessLevel
 from runner.model.address import parse
-from runner.store import accounts, commits, open_store, staged
+from runner.store import accounts, open_store
 from runner.store.check import check_store
+from runner.store.history import commits, staged
 from tests import databases
 from tests.supervisor.server import Server
 

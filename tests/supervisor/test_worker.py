@@ -14,8 +14,10 @@ import trio
 
 from runner.model.address import parse
 from runner.model.job import JobState
-from runner.store import commits, files, jobs, open_store
+from runner.store import files, open_store
 from runner.store.check import check_store
+from runner.store.history import commits
+from runner.store.jobs import jobs
 from tests import databases
 from tests.supervisor.server import Server
 from tests.supervisor.worker import Worker, ended, environment, runner, spec, until

@@ -13,7 +13,8 @@ from typing import Self
 import trio
 
 from runner.model.job import Job
-from runner.store import jobs, open_store
+from runner.store import open_store
+from runner.store.jobs import jobs
 from tests import databases
 
 DEAF = (

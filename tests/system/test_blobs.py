@@ -10,12 +10,13 @@ import pytest
 import trio
 
 from runner.host import objectstores
-from runner.store import StoreSettings, open_store, removal
+from runner.store import StoreSettings, open_store
 from runner.store.blobs import BlobMissing, Place, StorageFailed
 from runner.store.blobs.located import open_blobs, take
 from runner.store.blobs.mark import MARK, BlobsTaken, PlaceRefused
 from runner.store.check import check_store
 from runner.store.collect import Graces, collect
+from runner.store.history import removal
 from tests.store.contract_blobs import BackendContract, digest_of, payload_of, publish, stored
 from tests.store.world import commit_objects, content
 from tests.system.objectstores import of_scheme, running

@@ -17,11 +17,13 @@ from runner.model.commit import Commit
 from runner.model.errors import Unavailable
 from runner.model.job import JobState
 from runner.model.store_url import parse
-from runner.store import Store, StoreSettings, commits, files, jobs, open_store
+from runner.store import Store, StoreSettings, files, open_store
 from runner.store.catalog.codes import JOB_TERMINAL_FROM
-from runner.store.changes import open_change
 from runner.store.check import check_store
-from runner.store.refs import RefMoved
+from runner.store.history import commits
+from runner.store.history.refs import RefMoved
+from runner.store.jobs import jobs
+from runner.store.writing.changes import open_change
 from tests.store.world import NO_ATTRIBUTES, Body, list_all, read_all
 from tests.system.objectstores import ObjectStore, of_scheme
 from tests.system.objectstores import running as serving

@@ -8,11 +8,12 @@ import trio
 
 from runner.model import store_url
 from runner.model.errors import Unavailable
-from runner.store import StoreSettings, open_store, repos
+from runner.store import StoreSettings, open_store
 from runner.store.catalog import postgres as engines
 from runner.store.catalog import query, schema
 from runner.store.catalog.postgres import Postgres
 from runner.store.check import check_store
+from runner.store.history import repos
 from runner.store.writer import StoreUnavailable
 
 _COLUMNS = """

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.model import store_url
-from runner.store import skips, staging, tree
 from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.engine import Transaction
 from runner.store.catalog.postgres import Postgres
-from runner.store.entries import Row, tombstone
+from runner.store.layers import skips, staging, tree
+from runner.store.layers.entries import Row, tombstone
 
 NASTY = "\x00\ue000\uffff\U0010ffffa/é"
 DELIMITERS = ["/", "é", "\U0010ffff", "\x00", "a/"]

@@ -11,9 +11,9 @@ from runner.store.catalog.codes import EntryKind, LayerState
 from runner.store.catalog.query import Snapshot
 from runner.store.check.places import Places
 from runner.store.check.report import Report
-from runner.store.content import Extent, manifest_digest
-from runner.store.entries import decode_attributes, decode_checksum, encode_attributes
+from runner.store.contents.content import Extent, manifest_digest
 from runner.store.files.names import shown
+from runner.store.layers.entries import decode_attributes, decode_checksum, encode_attributes
 
 _EXTENTS = """
     SELECT e.start, e.off, e.len, b.id, b.digest, b.size FROM extent e LEFT JOIN blob b ON b.id = e.blob

@@ -11,12 +11,12 @@ from blake3 import blake3
 from runner.model.commit import CommitOrigin, CommitState
 from runner.model.ids import is_commit_id
 from runner.model.job import JobState
-from runner.store import tree
 from runner.store.catalog.codes import COMMIT_ORIGIN, COMMIT_STATE, JOB_STATE, EntryKind, LayerState
 from runner.store.catalog.query import Snapshot
 from runner.store.check.report import Report
-from runner.store.contentsum import ContentSum
-from runner.store.entries import Row
+from runner.store.layers import tree
+from runner.store.layers.contentsum import ContentSum
+from runner.store.layers.entries import Row
 
 _COMMITS = """
     SELECT c.id, r.name, c.uuid, c.repo, c.parent, c.base, c.layers, c.read_set, c.state, c.digest, c.content_sum,

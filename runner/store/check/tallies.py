@@ -7,7 +7,7 @@ from runner.store.catalog.codes import JOB_STATE, JOB_TERMINAL_FROM
 from runner.store.catalog.query import Snapshot
 from runner.store.check.naming import Naming
 from runner.store.check.report import Report
-from runner.store.tallies import HALF_HOUR_US
+from runner.store.jobs.tallies import HALF_HOUR_US
 
 _TALLIES = f"""
     SELECT pipeline, state, sum(told), sum(found) FROM (

@@ -3,8 +3,8 @@
 Roots are all finished commits, open work (jobs, bursts, uploads, changes), S3's versions, and quarantined commits
 within their time. No references are counted: a count would cost every write, and a mistake in it data.
 A collection begins an *epoch*; whatever refers to content anew sets the content's epoch in the same transaction
-(`runner.store.content`), and only content of an earlier epoch is swept. Rows go first, bytes when that is durable:
-bytes without a row are garbage, a row without bytes would be corruption.
+(`runner.store.contents.content`), and only content of an earlier epoch is swept. Rows go first, bytes when that is
+durable: bytes without a row are garbage, a row without bytes would be corruption.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import trio
 
 from runner.model.commit import CommitState
 from runner.model.errors import Conflict, Corrupt
-from runner.store import settle, staging
+from runner.store import settle
 from runner.store.blobs import Place
 from runner.store.catalog import query
 from runner.store.catalog.codes import COMMIT_STATE, BlobPlace, Doomed, LayerState
@@ -32,6 +32,7 @@ from runner.store.collect import packs
 from runner.store.collect.doom import sweep, sweep_all
 from runner.store.collect.marks import Garbage, Layer, Marks, unnamed_layers
 from runner.store.collect.numbers import Names, Numbers
+from runner.store.layers import staging
 from runner.store.owners import owning
 from runner.store.store import Store
 

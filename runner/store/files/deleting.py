@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from runner.store.changes import Change
 from runner.store.files.lanes import in_lanes
+from runner.store.writing.changes import Change
 
 AT_ONCE = 256
 

@@ -12,13 +12,14 @@ import trio
 from runner.model.commit import Commit
 from runner.model.entry import Entry
 from runner.model.errors import Invalid
-from runner.store import commits, repos, tree
-from runner.store.content import Content
-from runner.store.entries import Row, entry_of
+from runner.store.contents.content import Content
 from runner.store.files import mtimes
 from runner.store.files.counts import Counts, Progress, silent
 from runner.store.files.folder import TargetFile, TargetFolder
 from runner.store.files.plan import Plan, Planner
+from runner.store.history import commits, repos
+from runner.store.layers import tree
+from runner.store.layers.entries import Row, entry_of
 from runner.store.store import Store
 
 BATCH_FILES = 64

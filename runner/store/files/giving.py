@@ -14,12 +14,12 @@ from pathlib import Path
 import trio
 
 from runner.model.entry import Entry
-from runner.store import tree
-from runner.store.entries import Row, entry_of
 from runner.store.files.counts import Counts, silent
 from runner.store.files.exporting import Export
 from runner.store.files.folder import TargetFolder
-from runner.store.paths import key_of
+from runner.store.files.paths import key_of
+from runner.store.layers import tree
+from runner.store.layers.entries import Row, entry_of
 from runner.store.store import Store
 
 
@@ -29,7 +29,7 @@ async def give(store: Store, layers: tree.ReadSet, path: str, folder: Path) -> A
     Args:
         store: Where they are.
         layers: Of their commit.
-        path: As `runner.store.paths` has it.
+        path: As `runner.store.files.paths` has it.
         folder: Made when it is missing.
 
     Yields:

@@ -17,15 +17,15 @@ from runner.model.commit import Commit
 from runner.model.entry import Attributes
 from runner.model.errors import Invalid
 from runner.store.blobs import PACK_BLOB_MAX_BYTES
-from runner.store.changes import Change, open_change
-from runner.store.entries import MTIME, Row, decode_attributes
 from runner.store.files import mtimes
 from runner.store.files.counts import Counts, Progress, silent
 from runner.store.files.deleting import delete_below
 from runner.store.files.lanes import in_lanes
 from runner.store.files.scan import NotImportable, Scan, scan
-from runner.store.refs import RefMoved
+from runner.store.history.refs import RefMoved
+from runner.store.layers.entries import MTIME, Row, decode_attributes
 from runner.store.store import Store
+from runner.store.writing.changes import Change, open_change
 
 BATCH_FILES = 64
 LANES = 3

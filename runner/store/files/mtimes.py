@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from runner.model.entry import Attributes
-from runner.store.entries import MTIME
+from runner.store.layers.entries import MTIME
 
 _FORM = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,9})\d*)?", re.ASCII)
 _NS = 1_000_000_000

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 from runner.model.errors import Invalid
-from runner.store import tree
 from runner.store.catalog.query import Connection
-from runner.store.entries import Row
 from runner.store.files import names
 from runner.store.files.counts import Counts
+from runner.store.layers import tree
+from runner.store.layers.entries import Row
 
 SHOWN_MAX = 20
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from runner.model.commit import Commit, CommitState
-from runner.store import commits, repos, staged
-from runner.store.buckets import CommitBucket
-from runner.store.gate import Door, Gate
-from runner.store.reads import Traffic
-from runner.store.staged import BranchKey
+from runner.store.buckets.buckets import CommitBucket
+from runner.store.buckets.gate import Door, Gate
+from runner.store.history import commits, repos, staged
+from runner.store.history.staged import BranchKey
+from runner.store.jobs.reads import Traffic
 from runner.store.store import Store
 from runner.store.view import Bucket
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner.model.address import parse
-from runner.store import commits
-from runner.store.changes import open_change
+from runner.store.history import commits
+from runner.store.writing.changes import open_change
 from tests.gateway.bucket import ENABLED, SUSPENDED, Bucket
 from tests.store.world import NO_ATTRIBUTES, Body
 

@@ -10,9 +10,9 @@ from runner.gateway.options import GatewayOptions
 from runner.gateway.principal import Grant, Principal, Token, only
 from runner.gateway.server import serve
 from runner.store import accounts, open_store
-from runner.store.bursts import open_bursts
+from runner.store.buckets.storeview import StoreView
 from runner.store.rights import NOBODY
-from runner.store.storeview import StoreView
+from runner.store.writing.bursts import open_bursts
 from tests.gateway.wire.raw import Raw
 
 

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from runner.store import accounts
-from runner.store.storeview import StoreView
+from runner.store.buckets.storeview import StoreView
 from tests.gateway.caller import snapshot
 from tests.gateway.wire.conftest import AccountsGateway
 

@@ -12,7 +12,7 @@ import trio
 
 from runner.gateway.principal import only
 from runner.store import open_store
-from runner.store.storeview import StoreView
+from runner.store.buckets.storeview import StoreView
 from tests.gateway.wire.conftest import Served
 from tests.store.world import commit_objects
 

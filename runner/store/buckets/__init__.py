@@ -1,0 +1,1 @@
+"""What a gateway gets: buckets over commits, over a job's output, over branches."""

@@ -1,0 +1,1 @@
+"""Content: bytes in and out, what the catalog knows of them."""

@@ -1,0 +1,1 @@
+"""What people do with pipelines and their jobs: register, tick, stop, remove."""
