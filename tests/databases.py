@@ -31,7 +31,8 @@ from runner.store import StoreSettings, opening
 from runner.store.blobs import located
 from runner.store.catalog import query, schema
 from runner.store.catalog.engine import Engine
-from runner.store.catalog.postgres import Postgres, Session
+from runner.store.catalog.postgres import Postgres
+from runner.store.catalog.postgres.session import Session
 from runner.store.catalog.query import Connection
 from runner.store.catalog.sqlite import CATALOG_NAME, LOCKS_FOLDER
 from runner.store.peers import Peers, on_many_hosts

@@ -11,7 +11,8 @@ from runner.model.errors import Unavailable
 from runner.store import StoreSettings, open_store
 from runner.store.catalog import postgres as engines
 from runner.store.catalog import query, schema
-from runner.store.catalog.postgres import Postgres
+from runner.store.catalog.postgres import Postgres, session
+from runner.store.catalog.postgres.form import migrate
 from runner.store.check import check_store
 from runner.store.history import repos
 from runner.store.writer import StoreUnavailable
@@ -41,7 +42,7 @@ def form(url):
 def test_a_fresh_catalog_is_a_migrated_one(postgres, url):
     Postgres(url).prepare()
     other = store_url.parse(postgres.create())
-    engines._run_steps(other)
+    migrate(other)
     assert form(url) == form(other)
 
 
@@ -140,7 +141,7 @@ async def test_what_no_waiting_mends_is_for_the_user_and_tells_no_password(postg
 
 
 def test_a_large_result_is_read_some_rows_at_a_time_while_other_statements_run_and_fail(url, monkeypatch):
-    monkeypatch.setattr(engines, "SCAN_ROWS", 10)
+    monkeypatch.setattr(session, "SCAN_ROWS", 10)
     engine = Postgres(url)
     engine.prepare()
     scanned = []
