@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,9 @@ import trio
 from runner.model.job import JobState, ProcessExit
 from runner.model.provenance import SCHEMA
 from runner.store import Store, StoreSettings, open_store
+from runner.store.blobs import StorageFailed
+from runner.store.blobs.local import LocalBlobs
+from runner.store.blobs.system import refusals
 from runner.store.buckets.storeview import StoreView
 from runner.store.catalog import query as query_
 from runner.store.catalog.codes import EntryKind
@@ -427,3 +431,17 @@ def test_a_catalog_out_of_reach_is_no_damage():
     with pytest.raises(CatalogRefused), report.section("rows"):
         raise CatalogRefused("it is away")
     assert report.is_sound
+
+
+@pytest.mark.parametrize("error", [errno.ESTALE, errno.EIO])
+def test_blobs_that_are_out_of_reach_are_no_damage_and_those_on_a_bad_sector_are(folder, error, monkeypatch):
+    def refuse(blobs, place):
+        with refusals(folder):
+            raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(LocalBlobs, "open", refuse)
+    if error == errno.EIO:
+        assert "Input/output error" in str(check(folder).problems)
+    else:
+        with pytest.raises(StorageFailed):
+            check(folder)

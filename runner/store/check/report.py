@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from runner.model.errors import RunnerError
-from runner.store.catalog.schema import CatalogRefused
+from runner.model.errors import RunnerError, Unavailable
 
 TOUCHED_MAX = 10
 
@@ -62,11 +61,11 @@ class Report:
         """Go on after the block when it met something that it could not even read.
 
         Raises:
-            CatalogRefused: The catalog is out of reach, which is no damage.
+            Unavailable: The catalog or the blobs are out of reach, which is no damage.
         """
         try:
             yield
-        except CatalogRefused:
+        except Unavailable:
             raise
         except (RunnerError, ValueError, TypeError, LookupError) as exc:
             self.tell(f"the {name} cannot be read any further: {exc}")

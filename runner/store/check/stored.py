@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from array import array
 from bisect import bisect_left
@@ -14,7 +15,7 @@ from threading import Event, Lock
 from typing import NamedTuple
 
 from runner.host import digests
-from runner.model.errors import RunnerError
+from runner.model.errors import Corrupt, Unavailable
 from runner.store.blobs import Blobs, Frame, Opened, Place
 from runner.store.catalog.codes import BlobPlace
 from runner.store.catalog.query import Snapshot
@@ -27,6 +28,7 @@ LANES = min(8, os.cpu_count() or 1)
 """Threads that read and hash; neither holds the interpreter's lock."""
 BATCH_BYTES = 64 * 1024 * 1024
 BATCH_BLOBS = 256
+_ELSEWHERE = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOTCONN, errno.ESTALE}
 _COLUMNS = "id, digest, size, place, pack, off, name"
 _PACKED = f"SELECT {_COLUMNS} FROM blob WHERE pack IS NOT NULL ORDER BY pack, id"  # noqa: S608  # as the index has them
 _OTHERS = f"SELECT {_COLUMNS} FROM blob WHERE pack IS NULL"  # noqa: S608  # constants
@@ -68,7 +70,7 @@ class _Frames:
 
     def _read(self) -> tuple[array[int], array[int]]:
         offsets, hashes = array("q"), array("q")
-        with suppress(RunnerError):
+        with suppress(Corrupt):
             for frame in self._blobs.frames(self._pack):
                 offsets.append(frame.offset)
                 hashes.append(hash(frame))
@@ -149,14 +151,22 @@ class StoredBytes:
         pace(0, read)
 
     def _check_batch(self, batch: _Batch, *, read_data: bool) -> dict[int, str]:
-        """Return what is wrong with blobs that lie in one pack, or in files; one of the threads."""
+        """Return what is wrong with blobs that lie in one pack, or in files; one of the threads.
+
+        Raises:
+            StorageFailed: (Unavailable) They are out of reach.
+        """
         damaged = {}
         for blob in batch.blobs:
             try:
                 self._check_blob(blob, batch.frames, read_data=read_data)
             except _Damage as exc:
                 damaged[blob.id] = str(exc)
-            except RunnerError as exc:
+            except Corrupt as exc:
+                damaged[blob.id] = exc.message
+            except Unavailable as exc:
+                if _is_out_of_reach(exc):  # and may be whole
+                    raise
                 damaged[blob.id] = exc.message
         return damaged
 
@@ -190,6 +200,11 @@ class StoredBytes:
             with self._lock:
                 self._read += len(piece)
         return found.digest()
+
+
+def _is_out_of_reach(error: Unavailable) -> bool:
+    """Tell a store that is away or closed to us from a sector, or a name, that is broken."""
+    return not isinstance(error.__cause__, OSError) or error.__cause__.errno in _ELSEWHERE
 
 
 def check_epochs(db: Snapshot, report: Report) -> None:
