@@ -21,6 +21,8 @@ from runner.store.history import commits
 from runner.store.jobs import joblog, jobs
 from tests.store.world import commit_objects, content
 
+pytestmark = pytest.mark.sqlite
+
 FORMATS = Path(__file__).with_name("formats")
 
 
