@@ -177,7 +177,7 @@ def test_bytes_that_are_cut_short_are_found_by_their_size_alone(folder, cut):
 _LAST = "(SELECT max(id) FROM commits WHERE origin = 0)"
 _ENTRY = (
     "(layer, key) = (SELECT layer, key FROM entry WHERE kind = 1"
-    " AND layer IN (SELECT id FROM layer WHERE kind = {}) LIMIT 1)"
+    " AND layer IN (SELECT id FROM layer WHERE kind = {}) ORDER BY layer, key LIMIT 1)"
 )
 _BLOB = "id = (SELECT max(id) FROM blob WHERE pack > 0 AND id IN (SELECT content FROM entry WHERE kind = 1))"
 _DIGEST, _SUM = bytes(32), bytes(512)
