@@ -20,7 +20,7 @@ from runner.store.catalog.codes import EntryKind
 from runner.store.catalog.query import Connection
 from runner.store.catalog.schema import CatalogRefused
 from runner.store.catalog.sums import KEYS, RowDamaged, sum_rows
-from runner.store.check import Report, check_store
+from runner.store.check import Pace, Report, check_store
 from runner.store.collect import Graces, StoreDamaged, collect
 from runner.store.contents.content import Content, Slice, concatenate
 from runner.store.jobs.datums import Planned
@@ -261,6 +261,12 @@ def test_a_right_that_makes_no_sense_is_found(folder, right):
     assert not check(folder, read_data=False).is_sound
 
 
+def test_a_run_that_nothing_names_may_outlive_what_it_was_merged_from(folder):
+    change(folder, "INSERT INTO layer (id, kind, state) VALUES (999, 1, 1)")
+    change(folder, "INSERT INTO run (layer, covers) VALUES (999, '[1]')")
+    assert check(folder, read_data=False).is_sound
+
+
 def test_damage_is_told_with_the_commit_and_the_key(folder):
     change(folder, f"UPDATE entry SET digest = ? WHERE {_ENTRY.format(0)}", _DIGEST)
     report = check(folder)
@@ -408,6 +414,14 @@ def test_progress_of_a_check_is_told(folder):
     trio.run(run)
     assert seen
     assert all(done <= total for _, done, total in seen)
+
+
+async def test_there_are_never_fewer_things_than_were_looked_at():
+    seen = []
+    pace = Pace(lambda part, done, total: seen.append((part, done.objects, total.objects)))
+    pace.begin("entry", 1)
+    await trio.to_thread.run_sync(pace, 2)
+    assert seen == [("entry", 2, 2)]
 
 
 async def test_a_damaged_row_gets_no_new_sum_that_would_hide_it(folder):

@@ -86,10 +86,14 @@ class History:
         """Look at runs, commits, branches, records and what jobs say of commits."""
         with self._report.section("runs"):
             self._layer_states = dict(self._db.execute("SELECT id, state FROM layer").fetchall())
+            named: set[int] = set()
+            for (read_set,) in self._db.scan("SELECT read_set FROM commits"):
+                named.update(json.loads(read_set))
             for layer, covers in self._db.scan("SELECT layer, covers FROM run"):
                 with self._report.section(f"run {layer}"):
                     self._covers[layer] = json.loads(covers)
-                    self._check_run(layer)
+                    if layer in named:  # else it is garbage, and what it was merged from may be gone before it
+                        self._check_run(layer)
         with self._report.section("commits"):
             for commit in map(_Commit._make, self._db.scan(_COMMITS)):
                 with self._report.section(f"commit {commit}"):

@@ -29,13 +29,14 @@ class Pace:
         self._next_look = 0.0
 
     def begin(self, part: str, objects: int, size_bytes: int = 0) -> None:
-        """Go over to another part: of so many things, *part* says what one of them is, and of so many bytes."""
+        """Go over to another part: of so many things, or more, of so many bytes; *part* says what one of them is."""
         self._part, self._done, self._total = part, Counts(), Counts(objects, size_bytes)
 
     def __call__(self, objects: int = 1, size_bytes: int = 0) -> None:
         """Count what was seen; raises `trio.Cancelled`."""
         self._done.objects += objects
         self._done.size_bytes += size_bytes
+        self._total.objects = max(self._total.objects, self._done.objects)
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + BREATH_SECONDS
