@@ -220,8 +220,16 @@ async def judge(cluster: Cluster, store: Store) -> None:
     assert (await check_store(store)).problems == []
 
 
-async def test_workers_of_many_hosts_run_every_job_of_a_chain_once(cluster):
-    workers = cluster()
+@pytest.fixture
+def s3(built, tmp_path, monkeypatch) -> Iterator[ObjectStore]:
+    with serving(of_scheme("s3", built, tmp_path / "s3")) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+async def test_workers_of_many_hosts_run_every_job_of_a_chain_once(cluster, s3):
+    workers = cluster(blobs=s3.place())
     async with workers.open() as store:
         with trio.fail_after(SECONDS):
             await registered(store)
@@ -230,8 +238,8 @@ async def test_workers_of_many_hosts_run_every_job_of_a_chain_once(cluster):
         await judge(workers, store)
 
 
-async def test_a_database_that_restarts_meanwhile_costs_nothing(cluster):
-    workers = cluster()
+async def test_a_database_that_restarts_meanwhile_costs_nothing(cluster, s3):
+    workers = cluster(blobs=s3.place())
     async with workers.open() as store:
         with trio.fail_after(SECONDS):
             await registered(store)
@@ -259,14 +267,6 @@ async def test_the_job_of_a_worker_that_was_killed_is_run_by_another(cluster):
         await judge(workers, store)
         restarts = [job.restarts for job in await jobs.list_jobs(store, "default", limit=1000)]
         assert sorted(restarts)[-2:] == [0, 1]
-
-
-@pytest.fixture
-def s3(built, tmp_path, monkeypatch) -> Iterator[ObjectStore]:
-    with serving(of_scheme("s3", built, tmp_path / "s3")) as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield server
 
 
 async def test_an_object_store_that_is_away_for_a_while_costs_nothing(cluster, s3):
