@@ -143,7 +143,7 @@ async def test_writes_at_the_end_are_acknowledged_and_kept_or_refused_and_gone(s
         await attempt.close(keep=True, exit=None, reason="")
     await session.seal()
     commit = await session.commit({})
-    assert commit.objects == len(acknowledged)
+    assert commit.objects == len(acknowledged) > 0
 
 
 async def test_a_second_attempt_sees_nothing_of_a_failed_first(session, attempt, out):

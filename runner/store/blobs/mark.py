@@ -54,7 +54,7 @@ def claim(connect: Callable[[], ObjectStore], url: str, store: str) -> None:
             if _marked(client) is None:
                 with suppress(AlreadyExistsError):
                     obstore.put(client, MARK, f"{store}\n".encode(), mode="create")
-        except Exception as exc:
+        except Exception as exc:  # the library raises many kinds, of which `refusals` takes the others
             if objectstores.is_mistake(exc):
                 raise PlaceRefused(f"cannot use {url}: {objectstores.sentence(exc)}", hint=_HINT) from exc
             raise
